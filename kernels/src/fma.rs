@@ -1,0 +1,102 @@
+//! Fused multiply-add in plain Rust: one rounding, for targets without the instruction.
+
+/// `a·b + c` rounded once, to nearest even.
+///
+/// # Math
+/// The product of two `f32` is exact in `f64` (24 + 24 ≤ 53 bits). The sum is rounded to odd: when it is inexact, the
+/// neighbour whose last bit is set. A value rounded to odd with at least two spare bits rounds once more to
+/// the same `f32` as the exact value, subnormal results included.
+/// # Source
+/// Boldo & Melquiond, "Emulation of FMA and correctly rounded sums", IEEE TC 57(4), 2008.
+pub const fn fma(a: f32, b: f32, c: f32) -> f32 {
+    let product = a as f64 * b as f64;
+    let addend = c as f64;
+    let sum = product + addend;
+    // The exact error of the sum (Knuth's TwoSum).
+    let shadow = sum - product;
+    let error = (product - (sum - shadow)) + (addend - shadow);
+    let bits = sum.to_bits();
+    // An even, inexact, finite sum moves one unit toward the exact value. (NaN, from infinities, is not inexact.)
+    let odd = if (error > 0.0 || error < 0.0) && bits & 1 == 0 {
+        if (error > 0.0) == (sum > 0.0) { bits + 1 } else { bits - 1 }
+    } else {
+        bits
+    };
+    f64::from_bits(odd) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fma;
+    use proptest::prelude::*;
+
+    /// The machine's own: an instruction where there is one, else the C library's.
+    #[allow(clippy::disallowed_methods)]
+    fn native(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+
+    fn same(a: f32, b: f32, c: f32) {
+        let (ours, theirs) = (fma(a, b, c), native(a, b, c));
+        assert!(
+            ours.to_bits() == theirs.to_bits() || ours.is_nan() && theirs.is_nan(),
+            "fma({a:e}, {b:e}, {c:e}) = {ours:e}, not {theirs:e}"
+        );
+    }
+
+    #[test]
+    fn specials() {
+        let values = [
+            0.0,
+            1.0,
+            0.1,
+            3.0,
+            1e-38,
+            1e-45,
+            1.1754944e-38,
+            3.4028235e38,
+            1.5e-20,
+            8388609.0,
+            f32::INFINITY,
+            f32::NAN,
+        ];
+        let signed: Vec<f32> = values.iter().flat_map(|&v| [v, -v]).collect();
+        for &a in &signed {
+            for &b in &signed {
+                for &c in &signed {
+                    same(a, b, c);
+                }
+            }
+        }
+    }
+
+    /// The sum rounds to a midpoint of the subnormal grid, which a second rounding would resolve the wrong way.
+    #[test]
+    fn subnormal_double_rounding() {
+        let tiny = f32::from_bits(1);
+        let z = f32::from_bits(0x0040_0001);
+        let x = f32::from_bits(0x3f80_0001);
+        same(x, tiny * 0.5 + tiny, z);
+        same(1.0 + 2f32.powi(-23), 2f32.powi(-75) * 2f32.powi(-50), z);
+        same(2f32.powi(-75) * (1.0 + 2f32.powi(-23)), 2f32.powi(-75) * (1.0 + 2f32.powi(-23)), z);
+        same(2f32.powi(-75) * (1.0 + 2f32.powi(-23)), 2f32.powi(-75), -z);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn any_bits(a: u32, b: u32, c: u32) {
+            same(f32::from_bits(a), f32::from_bits(b), f32::from_bits(c));
+        }
+
+        /// Products near the addend and near the subnormals, where rounding is hardest.
+        #[test]
+        fn near(a in 0u32..1 << 24, b in 0u32..1 << 24, c in 0u32..1 << 24, e in -80i32..-60, f in -150i32..-120) {
+            let (x, y) = (a as f32 * 2f32.powi(e), b as f32 * 2f32.powi(e));
+            let z = (c as f64 * 2f64.powi(f)) as f32;
+            same(x, y, z);
+            same(x, y, -z);
+            same(x, -y, z);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! SIMD kernels for dense neural networks.
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
+
+pub mod fma;
+mod isa;
+mod matrix;
+mod simd;
+
+pub use isa::{Isa, IsaError};
+pub use matrix::{Mat, MatMut, ShapeError};
