@@ -1,9 +1,12 @@
 //! SIMD kernels for dense neural networks.
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 
+pub mod elementwise;
 pub mod fma;
 mod isa;
+mod math;
 mod matrix;
+pub mod reference;
 mod simd;
 
 pub use isa::{Isa, IsaError};

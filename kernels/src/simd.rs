@@ -4,6 +4,7 @@
 //! Vectors of pulp's tokens do the work; [`Portable`] is one lane of plain Rust.
 
 use crate::fma::fma;
+use crate::reference::{ONE_BITS, ROUND_WITH_TWO_BIASES, THREE_QUARTERS_BITS};
 use pulp::Simd as _;
 
 /// A token that proves that the CPU can run its instructions, and the operations on its vectors.
@@ -59,6 +60,52 @@ pub trait Simd: Copy {
         // `b < a` is false for NaN, which keeps a NaN `b`; a NaN `a` is what `a == a` finds.
         let larger = self.select(self.lt(b, a), a, b);
         self.select(self.eq(a, a), larger, a)
+    }
+
+    /// `a` if it is less than `b`, else `b`: `b` if an operand is NaN.
+    #[inline(always)]
+    fn lesser(self, a: Self::F, b: Self::F) -> Self::F {
+        self.select(self.lt(a, b), a, b)
+    }
+
+    /// `a` if it is greater than `b`, else `b`: `b` if an operand is NaN.
+    #[inline(always)]
+    fn greater(self, a: Self::F, b: Self::F) -> Self::F {
+        self.select(self.lt(b, a), a, b)
+    }
+
+    /// The magnitude of `a`, which has no sign bit, with the sign of `sign`.
+    #[inline(always)]
+    fn copy_sign(self, a: Self::F, sign: Self::F) -> Self::F {
+        let bit = self.and_u(self.to_bits(sign), self.splat_u(0x8000_0000));
+        self.from_bits(self.or_u(self.to_bits(a), bit))
+    }
+
+    /// `a·2^n`, rounded once, for |a| from ½ to 2 and integers `n` from −252 to 254.
+    #[inline(always)]
+    fn scale(self, a: Self::F, n: Self::F) -> Self::F {
+        // Two powers of two, of which the first leaves `a` normal.
+        let biased = self.to_bits(self.add(n, self.splat(ROUND_WITH_TWO_BIASES)));
+        let half = self.shr::<1>(biased);
+        let first = self.from_bits(self.shl::<23>(half));
+        let second = self.from_bits(self.shl::<23>(self.sub_u(biased, half)));
+        self.mul(self.mul(a, first), second)
+    }
+
+    /// `(m, e)` with `x = m·2^e` and `m` in [3/4, 3/2); `e` = ±∞ and `m` finite for 0 and ∞; `m` NaN for NaN and below 0.
+    #[inline(always)]
+    fn split(self, x: Self::F) -> (Self::F, Self::F) {
+        let subnormal = self.lt(x, self.splat(f32::MIN_POSITIVE));
+        let normal = self.select(subnormal, self.mul(x, self.splat(8388608.0)), x);
+        let bits = self.add_u(self.to_bits(normal), self.splat_u(ONE_BITS - THREE_QUARTERS_BITS));
+        // The exponent field in the low bits of 2²³ makes an integer a float.
+        let biased = self.from_bits(self.or_u(self.shr::<23>(bits), self.splat_u(0x4b00_0000)));
+        let bias = self.select(subnormal, self.splat(8388608.0 + 150.0), self.splat(8388608.0 + 127.0));
+        let fraction = self.and_u(bits, self.splat_u(0x007f_ffff));
+        let m = self.from_bits(self.add_u(fraction, self.splat_u(THREE_QUARTERS_BITS)));
+        let (zero, infinity) = (self.splat(0.0), self.splat(f32::INFINITY));
+        let e = self.select(self.eq(x, zero), self.neg(infinity), self.sub(biased, bias));
+        (self.select(self.le(zero, x), m, self.splat(f32::NAN)), self.select(self.eq(x, infinity), infinity, e))
     }
 
     /// # Safety
@@ -221,6 +268,27 @@ impl Simd for pulp::x86::V4 {
         PortableFma(*self)
     }
     #[inline(always)]
+    fn lesser(self, a: Self::F, b: Self::F) -> Self::F {
+        self.min_f32s(a, b)
+    }
+    #[inline(always)]
+    fn greater(self, a: Self::F, b: Self::F) -> Self::F {
+        self.max_f32s(a, b)
+    }
+    #[inline(always)]
+    fn scale(self, a: Self::F, n: Self::F) -> Self::F {
+        pulp::cast(self.avx512f._mm512_scalef_ps(pulp::cast(a), pulp::cast(n)))
+    }
+    #[inline(always)]
+    fn split(self, x: Self::F) -> (Self::F, Self::F) {
+        use core::arch::x86_64::{_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_NAN};
+        let x = pulp::cast(x);
+        let m = self.avx512f._mm512_getmant_ps::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_NAN>(x);
+        // The exponent of m is −1 or 0: what the interval of m has moved.
+        let e = self.avx512f._mm512_sub_ps(self.avx512f._mm512_getexp_ps(x), self.avx512f._mm512_getexp_ps(m));
+        (pulp::cast(m), pulp::cast(e))
+    }
+    #[inline(always)]
     unsafe fn load_first(self, ptr: *const f32, count: usize) -> Self::F {
         let mask = self.mask_between_m32s(0, count as u32).mask();
         // SAFETY: the mask has `count` lanes set, which the caller promises to be readable; the others are not accessed.
@@ -245,6 +313,14 @@ impl Simd for pulp::x86::V3 {
     #[inline(always)]
     fn single(self) -> PortableFma {
         PortableFma(self)
+    }
+    #[inline(always)]
+    fn lesser(self, a: Self::F, b: Self::F) -> Self::F {
+        self.min_f32s(a, b)
+    }
+    #[inline(always)]
+    fn greater(self, a: Self::F, b: Self::F) -> Self::F {
+        self.max_f32s(a, b)
     }
     #[inline(always)]
     unsafe fn load_first(self, ptr: *const f32, count: usize) -> Self::F {

@@ -1,0 +1,87 @@
+//! A function of each element of a slice.
+
+use crate::isa::{Isa, Kernel};
+use crate::math;
+use crate::matrix::ShapeError;
+use crate::simd::Simd;
+use core::marker::PhantomData;
+
+/// A function of one element, on vectors.
+trait Function {
+    fn apply<S: Simd>(simd: S, x: S::F) -> S::F;
+}
+
+/// `y[i] ← F(x[i])` over two slices of one length.
+struct Map<'a, F> {
+    function: PhantomData<F>,
+    x: &'a [f32],
+    y: &'a mut [f32],
+}
+
+/// Vectors per turn of the loop: enough independent chains to hide the latency of an operation.
+const UNROLL: usize = 4;
+
+impl<F: Function> Kernel for Map<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Map { x, y, .. } = self;
+        let len = x.len().min(y.len());
+        let (x, y) = (x.as_ptr(), y.as_mut_ptr());
+        let mut i = 0;
+        while len - i >= UNROLL * S::LANES {
+            for vector in 0..UNROLL {
+                let at = i + vector * S::LANES;
+                // SAFETY: at + LANES ≤ i + UNROLL·LANES ≤ len, the length of both slices.
+                unsafe { simd.store(y.add(at), F::apply(simd, simd.load(x.add(at)))) }
+            }
+            i += UNROLL * S::LANES;
+        }
+        while i < len {
+            let count = S::LANES.min(len - i);
+            // SAFETY: i + count ≤ len, the length of both slices.
+            unsafe { simd.store_first(y.add(i), F::apply(simd, simd.load_first(x.add(i), count)), count) }
+            i += count;
+        }
+    }
+}
+
+fn map<F: Function>(isa: Isa, x: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
+    if x.len() != y.len() {
+        return Err(ShapeError::Length { operand: "y", wanted: x.len(), given: y.len() });
+    }
+    isa.run(Map { function: PhantomData::<F>, x, y });
+    Ok(())
+}
+
+macro_rules! elementwise {
+    ($($function:ident $kernel:ident $formula:literal)*) => {$(
+        #[doc = concat!("`y[i] ← ", $formula, "`.")]
+        ///
+        /// # Numerics
+        #[doc = concat!("[`reference::", stringify!($function), "`](crate::reference::", stringify!($function), "), to the bit.")]
+        /// # Errors
+        /// [`ShapeError`] if the lengths differ; `y` is untouched.
+        pub fn $function(isa: Isa, x: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
+            map::<$kernel>(isa, x, y)
+        }
+
+        struct $kernel;
+
+        impl Function for $kernel {
+            #[inline(always)]
+            fn apply<S: Simd>(simd: S, x: S::F) -> S::F {
+                math::$function(simd, x)
+            }
+        }
+    )*};
+}
+
+elementwise! {
+    exp Exp "e^x[i]"
+    ln Ln "ln x[i]"
+    sigmoid Sigmoid "1/(1 + e^−x[i])"
+    tanh Tanh "tanh x[i]"
+    softplus Softplus "ln(1 + e^x[i])"
+}

@@ -1,0 +1,162 @@
+//! Exponential, logarithm and the functions made of them.
+
+use crate::fma::fma;
+
+/// `e^x`.
+pub fn exp(x: f32) -> f32 {
+    // Beyond these e^x rounds to 0 and to ∞.
+    let (n, s) = exp_parts(clamp(x, -104.0, 89.0));
+    scale(1.0 + s, n)
+}
+
+/// The natural logarithm; NaN below 0.
+pub fn ln(x: f32) -> f32 {
+    let (m, e) = split(x);
+    // f is exact; its upper part has at most 14 bits behind the point, as LN2_UPPER, so that `upper` is exact too.
+    let f = m - 1.0;
+    let f_upper = (f + ROUND_TO_14_BITS) - ROUND_TO_14_BITS;
+    let upper = fma(e, LN2_UPPER, f_upper);
+    let lower = (f - f_upper) + fma(f * f, ln_tail(f), e * LN2_LOWER);
+    upper + lower
+}
+
+/// The logistic function `1/(1 + e^−x)`.
+pub fn sigmoid(x: f32) -> f32 {
+    // e^|x| = (1 + s)/t, so 1/(1 + e^|x|) = t/(1 + t + s). Below 2^-64, t need only be small.
+    let (n, s) = exp_parts(lesser(104.0, x.abs()));
+    let t = power(greater(-n, -64.0));
+    let b = 1.0 + t;
+    let w = 1.0 / (b + s);
+    // What the rounding of w has left: 1 − w·(1 + t + s). The sum b is exact or lacks t.
+    let rest = fma(-w, s, fma(-w, b, 1.0));
+    let rest = if n > 23.0 { fma(-w, t, rest) } else { rest };
+    let w = fma(w, rest, w);
+    if x < 0.0 { scale(w, -n) } else { fma(-t, w, 1.0) }
+}
+
+/// The hyperbolic tangent.
+pub fn tanh(x: f32) -> f32 {
+    let a = x.abs();
+    let y = if a >= 0.2554 {
+        // tanh a = 1 − 2/(1 + e^2a), where e^2a = 2t·(1 + s).
+        let (n, s) = exp_parts(lesser(18.5, a + a));
+        let t = 0.5 * power(n);
+        let w = 1.0 / fma(t, s, 0.5 + t);
+        // What the rounding of w has left: 1 − w·(½ + t + t·s).
+        let rest = fma(-(w * t), s, fma(-w, 0.5 + t, 1.0));
+        fma(-w, rest, 1.0 - w)
+    } else {
+        let u = a * a;
+        fma(u * tanh_tail(u), a, a)
+    };
+    y.copysign(x)
+}
+
+/// `ln(1 + e^x)`.
+pub fn softplus(x: f32) -> f32 {
+    let (n, s) = exp_parts(clamp(-x.abs(), -104.0, 0.0));
+    let e = scale(1.0 + s, n);
+    // 1 + e = (1 + f)·2^k with f in [-1/4, 1/2).
+    let (f, upper, lower) = if e < 0.5 { (e, 0.0, 0.0) } else { ((e - 1.0) * 0.5, LN2_UPPER, LN2_LOWER) };
+    (greater(x, 0.0) + upper) + (fma(f * f, ln_tail(f), f) + lower)
+}
+
+/// `e^x = 2^n·(1 + s)` with n integral and |s| < 0.42.
+fn exp_parts(x: f32) -> (f32, f32) {
+    let n = fma(x, LOG2_E, ROUND) - ROUND;
+    // The first product is exact: LN2_HI has 24 bits, x is a multiple of 2^-25, and little is left.
+    let r = fma(n, -LN2_LO, fma(n, -LN2_HI, x));
+    (n, fma(r * r, exp_tail(r), r))
+}
+
+/// `2^n` for integers n from −126 to 127.
+fn power(n: f32) -> f32 {
+    f32::from_bits((n + ROUND_WITH_BIAS).to_bits() << 23)
+}
+
+/// `y·2^n` for integers n from −252 to 254 and y near 1, rounded once: of the two products the first is exact.
+fn scale(y: f32, n: f32) -> f32 {
+    let biased = (n + ROUND_WITH_TWO_BIASES).to_bits();
+    let half = biased >> 1;
+    y * f32::from_bits(half << 23) * f32::from_bits((biased - half) << 23)
+}
+
+/// `x = m·2^e` with m in [3/4, 3/2); e = ±∞ for 0 and ∞, m NaN below 0.
+fn split(x: f32) -> (f32, f32) {
+    if x == 0.0 || x == f32::INFINITY {
+        return (1.0, if x == 0.0 { f32::NEG_INFINITY } else { x });
+    }
+    if x < 0.0 || x.is_nan() {
+        return (f32::NAN, 0.0);
+    }
+    let subnormal = x < f32::MIN_POSITIVE;
+    let normal = if subnormal { x * 8388608.0 } else { x };
+    let bits = normal.to_bits() + (ONE_BITS - THREE_QUARTERS_BITS);
+    let e = (bits >> 23) as f32 - if subnormal { 150.0 } else { 127.0 };
+    (f32::from_bits((bits & 0x007f_ffff) + THREE_QUARTERS_BITS), e)
+}
+
+/// `x` between `lo` and `hi`; NaN stays.
+fn clamp(x: f32, lo: f32, hi: f32) -> f32 {
+    lesser(hi, greater(lo, x))
+}
+
+/// `a` if it is less than `b`, else `b`: not symmetric in NaN.
+fn lesser(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+/// `a` if it is greater than `b`, else `b`: not symmetric in NaN.
+fn greater(a: f32, b: f32) -> f32 {
+    if b < a { a } else { b }
+}
+
+/// `(e^r − 1 − r)/r²`.
+fn exp_tail(r: f32) -> f32 {
+    fma(fma(fma(fma(EXP[4], r, EXP[3]), r, EXP[2]), r, EXP[1]), r, EXP[0])
+}
+
+/// `(ln(1 + f) − f)/f²`.
+fn ln_tail(f: f32) -> f32 {
+    let q = fma(fma(fma(fma(LN[8], f, LN[7]), f, LN[6]), f, LN[5]), f, LN[4]);
+    fma(fma(fma(fma(q, f, LN[3]), f, LN[2]), f, LN[1]), f, LN[0])
+}
+
+/// `(tanh(√u)/√u − 1)/u`.
+fn tanh_tail(u: f32) -> f32 {
+    fma(fma(TANH[2], u, TANH[1]), u, TANH[0])
+}
+
+/// Added to a number below 2²², leaves it rounded to an integer in the low bits.
+pub(crate) const ROUND: f32 = 12582912.0;
+/// [`ROUND`], and 127 more: the integer is the exponent field of a power of two.
+pub(crate) const ROUND_WITH_BIAS: f32 = ROUND + 127.0;
+/// [`ROUND`], and two biases: half of the integer is an exponent field.
+pub(crate) const ROUND_WITH_TWO_BIASES: f32 = ROUND + 254.0;
+/// Added to a number below 2⁸, rounds it to a multiple of 2^-14.
+pub(crate) const ROUND_TO_14_BITS: f32 = 768.0;
+
+pub(crate) const ONE_BITS: u32 = 0x3f80_0000;
+pub(crate) const THREE_QUARTERS_BITS: u32 = 0x3f40_0000;
+
+pub(crate) const LOG2_E: f32 = core::f32::consts::LOG2_E;
+/// ln 2 in 24 bits and the next 24.
+pub(crate) const LN2_HI: f32 = core::f32::consts::LN_2;
+pub(crate) const LN2_LO: f32 = -1.904_654_2e-9;
+/// ln 2 in 14 bits and the next 24; both positive, so that both give −∞ for the logarithm of 0.
+pub(crate) const LN2_UPPER: f32 = 0.693_115_23;
+pub(crate) const LN2_LOWER: f32 = 3.194_618_3e-5;
+
+pub(crate) const EXP: [f32; 5] = [0.499_999_94, 0.166_665_21, 0.041_668_262, 0.008_368_671, 0.001_382_1];
+pub(crate) const LN: [f32; 9] = [
+    -0.5,
+    0.333_334_5,
+    -0.250_001,
+    0.199_908_14,
+    -0.166_471_15,
+    0.144_786_57,
+    -0.131_629_91,
+    0.104_648_85,
+    -0.045_075_68,
+];
+pub(crate) const TANH: [f32; 3] = [-0.333_332_27, 0.133_234_19, -0.051_320_326];
