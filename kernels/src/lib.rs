@@ -4,6 +4,7 @@
 pub mod fma;
 mod isa;
 mod matrix;
+pub mod random;
 mod simd;
 
 pub use isa::{Isa, IsaError};
