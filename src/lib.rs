@@ -1,1 +1,5 @@
 //! Dense neural networks.
+#![forbid(unsafe_code)]
+
+pub mod data;
+pub mod metrics;

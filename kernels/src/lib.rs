@@ -6,6 +6,7 @@ pub mod fma;
 mod isa;
 mod math;
 mod matrix;
+pub mod random;
 pub mod reference;
 mod simd;
 
