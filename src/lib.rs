@@ -5,3 +5,7 @@ pub mod atomic_file;
 pub mod history;
 #[cfg(feature = "model-file")]
 pub mod model_file;
+#[cfg(feature = "plot")]
+pub mod plot;
+mod plot_scale;
+pub mod terminal_plot;
