@@ -1,9 +1,9 @@
 //! A function of each element of a slice.
 
-use crate::isa::{Isa, Kernel};
+use crate::isa::Isa;
 use crate::math;
 use crate::matrix::ShapeError;
-use crate::simd::Simd;
+use crate::simd::{Kernel, Simd};
 use core::marker::PhantomData;
 
 /// A function of one element, on vectors.

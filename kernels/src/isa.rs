@@ -1,6 +1,10 @@
 //! Instruction sets: which there are, which the CPU has, and the one place that dispatches.
 
-use crate::simd::{Portable, Simd};
+#[cfg(target_arch = "aarch64")]
+use crate::simd::Neon;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2, Avx512, PortableFma};
+use crate::simd::{Kernel, Portable, Simd};
 use core::fmt;
 
 /// An instruction set that this CPU has. Values exist only after a check, so every kernel can trust them.
@@ -20,12 +24,6 @@ enum Kind {
     Avx512,
     #[cfg(target_arch = "aarch64")]
     Neon,
-}
-
-/// Work that is written once for every instruction set.
-pub(crate) trait Kernel {
-    type Output;
-    fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
 impl Isa {
@@ -105,30 +103,30 @@ impl Isa {
     #[inline]
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
-            Kind::Scalar => kernel.run(Portable),
+            Kind::Scalar => Portable.vectorize(kernel),
             #[cfg(target_arch = "x86_64")]
             Kind::ScalarFma => {
                 // SAFETY: this kind is made only after `has_avx2`, which implies all of V3.
                 let v3 = unsafe { pulp::x86::V3::new_unchecked() };
-                v3.vectorize(Inside { simd: crate::simd::PortableFma(v3), kernel })
+                PortableFma(v3).vectorize(kernel)
             }
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => {
                 // SAFETY: this kind is made only after `has_avx2`, which checks all of V3.
                 let v3 = unsafe { pulp::x86::V3::new_unchecked() };
-                v3.vectorize(Inside { simd: v3, kernel })
+                Avx2(v3).vectorize(kernel)
             }
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => {
                 // SAFETY: this kind is made only after `has_avx512`, which checks all of V4.
                 let v4 = unsafe { pulp::x86::V4::new_unchecked() };
-                v4.vectorize(Inside { simd: v4, kernel })
+                Avx512(v4).vectorize(kernel)
             }
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => {
                 // SAFETY: every AArch64 target that this crate compiles for has NEON (checked below).
                 let neon = unsafe { pulp::aarch64::Neon::new_unchecked() };
-                neon.vectorize(Inside { simd: neon, kernel })
+                Neon(neon).vectorize(kernel)
             }
         }
     }
@@ -136,20 +134,6 @@ impl Isa {
 
 #[cfg(all(target_arch = "aarch64", not(target_feature = "neon")))]
 compile_error!("steadynet-kernels needs NEON on AArch64");
-
-/// A kernel and its token, as the closure that pulp calls inside a function with the token's target features.
-struct Inside<S, K> {
-    simd: S,
-    kernel: K,
-}
-
-impl<S: Simd, K: Kernel> pulp::NullaryFnOnce for Inside<S, K> {
-    type Output = K::Output;
-    #[inline(always)]
-    fn call(self) -> K::Output {
-        self.kernel.run(self.simd)
-    }
-}
 
 /// Whether the CPU and the operating system support the instructions that `$token` stands for.
 ///

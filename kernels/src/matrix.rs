@@ -90,6 +90,15 @@ pub(crate) fn check_length(operand: &'static str, wanted: usize, given: usize) -
     if wanted == given { Ok(()) } else { Err(ShapeError::Length { operand, wanted, given }) }
 }
 
+/// `Ok` if the columns lie side by side.
+pub(crate) fn check_unit_columns(operand: &'static str, x: Mat<'_>) -> Result<(), ShapeError> {
+    if x.col_stride() == 1 || x.cols() <= 1 {
+        Ok(())
+    } else {
+        Err(ShapeError::Dimension { operand, dimension: "column stride", wanted: 1, given: x.col_stride() })
+    }
+}
+
 /// Number of elements from the first to the last of a view, both included.
 fn extent(rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Option<usize> {
     if rows == 0 || cols == 0 {
@@ -212,6 +221,12 @@ impl<'a> Mat<'a> {
 }
 
 impl<'a> MatMut<'a> {
+    /// A matrix without rows or columns.
+    pub const fn empty() -> Self {
+        let ptr = NonNull::dangling();
+        MatMut { ptr, rows: 0, cols: 0, row_stride: 0, col_stride: 1, lifetime: PhantomData }
+    }
+
     /// A row-major matrix without gaps: the whole of `data`.
     ///
     /// # Errors
@@ -278,6 +293,17 @@ impl<'a> MatMut<'a> {
     /// The same view for a shorter time.
     pub fn reborrow(&mut self) -> MatMut<'_> {
         MatMut { lifetime: PhantomData, ..*self }
+    }
+
+    /// Sets element `(row, col)`; false, and nothing set, outside.
+    pub fn set(&mut self, row: usize, col: usize, value: f32) -> bool {
+        let inside = row < self.rows && col < self.cols;
+        if inside {
+            // SAFETY: the constructors put every element with row < rows and col < cols inside the slice, and this
+            // view alone may touch it.
+            unsafe { *self.ptr.as_ptr().add(row * self.row_stride + col * self.col_stride) = value }
+        }
+        inside
     }
 
     /// Row `row` as a slice, if the columns lie side by side and the row exists.

@@ -1,0 +1,95 @@
+//! Block sizes: the one that is part of the contract, and those that only move data.
+
+use crate::simd::{Simd, TileRows};
+
+/// Longest chain of fused multiply-adds in one element of a product. Part of [the contract](crate#products).
+pub const K_BLOCK: usize = 512;
+
+/// Length of the `k` blocks of a product: `k` cut into `⌈k / K_BLOCK⌉` equal parts, rounded up (the last may be shorter).
+///
+/// A function of `k` alone. Equal parts (392 + 392 for 784, not 512 + 272) bound the error better and leave no short
+/// block whose sums cost more to add than to compute.
+pub const fn k_block_len(k: usize) -> usize {
+    if k <= K_BLOCK { k } else { k.div_ceil(k.div_ceil(K_BLOCK)) }
+}
+
+/// Columns of B that are packed at a time: `K_BLOCK × NC × 4 B = 512 KiB`, which leaves room for A in a 1 MiB L2 cache.
+pub(super) const NC: usize = 256;
+/// Rows of A that meet a packed block of B before the next panel: `MC × K_BLOCK × 4 B = 448 KiB`.
+pub(super) const MC: usize = 224;
+/// Rows of the block of sums that is kept when C cannot hold them: `SUM_ROWS × NC × 4 B = 448 KiB`.
+pub(super) const SUM_ROWS: usize = 2 * MC;
+/// B is packed when it is larger than this (elements: 1 MiB) and enough rows use it again.
+pub(super) const PACK_ABOVE: usize = 256 * 1024;
+/// The widest vector, in lanes: what packed panels are padded to in the worst case.
+pub(super) const MAX_LANES: usize = 16;
+/// The most elements that a tile of any instruction set has.
+pub(super) const MAX_TILE: usize = 14 * 2 * MAX_LANES;
+
+/// Height of the tallest tile of `width` vectors.
+pub(super) const fn tile_rows(rows: TileRows, width: usize) -> usize {
+    match width {
+        1 => rows.one,
+        2 => rows.two,
+        3 => rows.three,
+        4 => rows.four,
+        _ => rows.eight,
+    }
+}
+
+/// The widest tile for the `vectors` that remain of a row of C when the matrix has `rows` rows.
+///
+/// Few rows want wide tiles, which keep enough independent sums in flight; many rows want two vectors, the shape with
+/// the fewest loads per multiply-add that leaves a tall tile.
+pub(super) fn tile_width<S: Simd>(rows: usize, vectors: usize) -> usize {
+    let fits = |width: usize| width <= vectors && rows <= tile_rows(S::TILE_ROWS, width);
+    if fits(8) {
+        8
+    } else if fits(4) {
+        4
+    } else if tile_rows(S::TILE_ROWS, 3) > 0 && (vectors == 3 || fits(3) && vectors % 2 == 1) {
+        3
+    } else {
+        vectors.min(2)
+    }
+}
+
+/// Start and length of part `index` when `len` is cut into parts of at most `max`, as equal as they come.
+pub(super) fn balanced(len: usize, max: usize, index: usize) -> (usize, usize) {
+    let parts = len.div_ceil(max);
+    let (short, longer) = (len / parts, len % parts);
+    (index * short + index.min(longer), short + usize::from(index < longer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k_blocks_cover_k() {
+        for k in (0..3000usize).chain([60_000, 1 << 20]) {
+            let len = k_block_len(k);
+            assert!(len <= K_BLOCK);
+            if k > 0 {
+                assert_eq!(k.div_ceil(len), k.div_ceil(K_BLOCK));
+            }
+        }
+        assert_eq!(k_block_len(784), 392);
+    }
+
+    #[test]
+    fn balanced_parts_cover_the_whole() {
+        for len in 1..200usize {
+            for max in 1..20 {
+                let mut next = 0;
+                for index in 0..len.div_ceil(max) {
+                    let (start, part) = balanced(len, max, index);
+                    assert_eq!(start, next);
+                    assert!((1..=max).contains(&part));
+                    next += part;
+                }
+                assert_eq!(next, len);
+            }
+        }
+    }
+}

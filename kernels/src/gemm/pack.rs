@@ -1,0 +1,50 @@
+//! Copies of operands in the order in which the microkernel reads them.
+
+/// An operand as the loops see it: a pointer and strides, its shape checked before.
+#[derive(Clone, Copy)]
+pub(super) struct Operand {
+    pub ptr: *const f32,
+    pub row_stride: usize,
+    pub col_stride: usize,
+}
+
+impl Operand {
+    /// The operand whose first element is `(row, col)` of this one.
+    pub fn at(self, row: usize, col: usize) -> Operand {
+        Operand { ptr: self.ptr.wrapping_add(row * self.row_stride + col * self.col_stride), ..self }
+    }
+
+    pub fn t(self) -> Operand {
+        Operand { ptr: self.ptr, row_stride: self.col_stride, col_stride: self.row_stride }
+    }
+}
+
+/// Copies a `rows × cols` block to `to`, row-major with rows of `padded ≥ cols` elements; the padding becomes 0.
+///
+/// # Safety
+/// The block is readable; `to` is writable for `rows · padded` elements and lies apart from it.
+#[inline(always)]
+pub(super) unsafe fn pack_rows(from: Operand, rows: usize, cols: usize, padded: usize, to: *mut f32) {
+    // SAFETY: every index is below the extents that the caller promises.
+    unsafe {
+        if from.col_stride == 1 {
+            for i in 0..rows {
+                core::ptr::copy_nonoverlapping(from.ptr.add(i * from.row_stride), to.add(i * padded), cols);
+            }
+        } else {
+            // Square patches, so that both the lines read and the lines written stay in the first-level cache.
+            const PATCH: usize = 16;
+            for i0 in (0..rows).step_by(PATCH) {
+                let i1 = (i0 + PATCH).min(rows);
+                for j in 0..cols {
+                    for i in i0..i1 {
+                        *to.add(i * padded + j) = *from.ptr.add(i * from.row_stride + j * from.col_stride);
+                    }
+                }
+            }
+        }
+        for i in 0..rows {
+            to.add(i * padded + cols).write_bytes(0, padded - cols);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The machine's own limits, to measure kernels against: multiply-adds from registers, and reads.
+
+use crate::isa::Isa;
+use crate::lanes::get;
+use crate::simd::{Kernel, Simd};
+use core::hint::black_box;
+
+/// Independent chains: enough to hide the latency of two units (2 × 4 cycles), few enough for 16 registers.
+const CHAINS: usize = 12;
+
+/// Runs `iterations` rounds of independent fused multiply-adds that never touch memory, and gives the number of
+/// floating-point operations done (two for each multiply-add). Divide by the time for the peak.
+pub fn multiply_adds(isa: Isa, iterations: usize) -> u64 {
+    isa.run(MultiplyAdds(iterations));
+    (iterations * CHAINS * isa.lanes() * 2) as u64
+}
+
+/// Reads `data` once in vectors, and gives the number of bytes read. Divide by the time for the read bandwidth of the memory
+/// that `data` lives in.
+pub fn read(isa: Isa, data: &[f32]) -> u64 {
+    isa.run(Read(data));
+    size_of_val(data) as u64
+}
+
+struct MultiplyAdds(usize);
+
+impl Kernel for MultiplyAdds {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let (x, y) = (simd.splat(black_box(0.999)), simd.splat(black_box(1e-3)));
+        let mut sums = [simd.splat(black_box(1.0)); CHAINS];
+        for (i, sum) in sums.iter_mut().enumerate() {
+            *sum = simd.add(*sum, simd.splat(black_box(i as f32)));
+        }
+        for _ in 0..self.0 {
+            for sum in &mut sums {
+                *sum = simd.fma(*sum, x, y);
+            }
+        }
+        black_box(sums);
+    }
+}
+
+struct Read<'a>(&'a [f32]);
+
+impl Kernel for Read<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let mut bits = [simd.splat_u(0); 8];
+        for chunk in self.0.chunks(8 * S::LANES) {
+            for (i, bits) in bits.iter_mut().enumerate() {
+                *bits = simd.or_u(*bits, simd.to_bits(get(simd, chunk, i * S::LANES)));
+            }
+        }
+        black_box(bits);
+    }
+}

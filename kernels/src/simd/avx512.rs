@@ -1,0 +1,159 @@
+//! AVX-512 (F, BW, CD, DQ, VL): 16 lanes, 32 registers.
+
+use super::{Inside, Kernel, PortableFma, Simd, TileRows};
+use core::arch::x86_64::*;
+use pulp::x86::V4;
+
+/// AVX-512 (F, BW, CD, DQ, VL): 16 lanes, 32 registers.
+#[derive(Clone, Copy)]
+pub struct Avx512(pub(crate) V4);
+
+impl Simd for Avx512 {
+    type F = __m512;
+    type U = __m512i;
+    type M = __mmask16;
+    type Single = PortableFma;
+
+    const LANES: usize = 16;
+    const TILE_ROWS: TileRows = TileRows { one: 14, two: 14, three: 9, four: 6, eight: 3 };
+    const PARTIAL_IS_FREE: bool = true;
+
+    #[inline(always)]
+    fn single(self) -> PortableFma {
+        PortableFma(*self.0)
+    }
+    #[inline(always)]
+    fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
+        self.0.vectorize(Inside { simd: self, kernel })
+    }
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        self.0.avx512f._mm512_set1_ps(x)
+    }
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        self.0.avx512f._mm512_add_ps(a, b)
+    }
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        self.0.avx512f._mm512_sub_ps(a, b)
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        self.0.avx512f._mm512_mul_ps(a, b)
+    }
+    #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        self.0.avx512f._mm512_div_ps(a, b)
+    }
+    #[inline(always)]
+    fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        self.0.avx512f._mm512_fmadd_ps(a, b, c)
+    }
+    #[inline(always)]
+    fn neg(self, a: __m512) -> __m512 {
+        self.from_bits(self.xor_u(self.to_bits(a), self.splat_u(0x8000_0000)))
+    }
+    #[inline(always)]
+    fn abs(self, a: __m512) -> __m512 {
+        self.from_bits(self.and_u(self.to_bits(a), self.splat_u(0x7fff_ffff)))
+    }
+    #[inline(always)]
+    fn lt(self, a: __m512, b: __m512) -> __mmask16 {
+        self.0.avx512f._mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b)
+    }
+    #[inline(always)]
+    fn le(self, a: __m512, b: __m512) -> __mmask16 {
+        self.0.avx512f._mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b)
+    }
+    #[inline(always)]
+    fn eq(self, a: __m512, b: __m512) -> __mmask16 {
+        self.0.avx512f._mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b)
+    }
+    #[inline(always)]
+    fn select(self, mask: __mmask16, yes: __m512, no: __m512) -> __m512 {
+        self.0.avx512f._mm512_mask_blend_ps(mask, no, yes)
+    }
+    #[inline(always)]
+    fn to_bits(self, a: __m512) -> __m512i {
+        self.0.avx512f._mm512_castps_si512(a)
+    }
+    #[inline(always)]
+    fn from_bits(self, a: __m512i) -> __m512 {
+        self.0.avx512f._mm512_castsi512_ps(a)
+    }
+    #[inline(always)]
+    fn splat_u(self, x: u32) -> __m512i {
+        self.0.avx512f._mm512_set1_epi32(x as i32)
+    }
+    #[inline(always)]
+    fn add_u(self, a: __m512i, b: __m512i) -> __m512i {
+        self.0.avx512f._mm512_add_epi32(a, b)
+    }
+    #[inline(always)]
+    fn sub_u(self, a: __m512i, b: __m512i) -> __m512i {
+        self.0.avx512f._mm512_sub_epi32(a, b)
+    }
+    #[inline(always)]
+    fn and_u(self, a: __m512i, b: __m512i) -> __m512i {
+        self.0.avx512f._mm512_and_si512(a, b)
+    }
+    #[inline(always)]
+    fn or_u(self, a: __m512i, b: __m512i) -> __m512i {
+        self.0.avx512f._mm512_or_si512(a, b)
+    }
+    #[inline(always)]
+    fn xor_u(self, a: __m512i, b: __m512i) -> __m512i {
+        self.0.avx512f._mm512_xor_si512(a, b)
+    }
+    #[inline(always)]
+    fn shl<const N: u32>(self, a: __m512i) -> __m512i {
+        self.0.avx512f._mm512_sllv_epi32(a, self.splat_u(N))
+    }
+    #[inline(always)]
+    fn shr<const N: u32>(self, a: __m512i) -> __m512i {
+        self.0.avx512f._mm512_srlv_epi32(a, self.splat_u(N))
+    }
+    #[inline(always)]
+    fn lesser(self, a: __m512, b: __m512) -> __m512 {
+        self.0.avx512f._mm512_min_ps(a, b)
+    }
+    #[inline(always)]
+    fn greater(self, a: __m512, b: __m512) -> __m512 {
+        self.0.avx512f._mm512_max_ps(a, b)
+    }
+    #[inline(always)]
+    fn scale(self, a: __m512, n: __m512) -> __m512 {
+        self.0.avx512f._mm512_scalef_ps(a, n)
+    }
+    #[inline(always)]
+    fn split(self, x: __m512) -> (__m512, __m512) {
+        let m = self.0.avx512f._mm512_getmant_ps::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_NAN>(x);
+        // The exponent of m is −1 or 0: what the interval of m has moved.
+        (m, self.sub(self.0.avx512f._mm512_getexp_ps(x), self.0.avx512f._mm512_getexp_ps(m)))
+    }
+    #[inline(always)]
+    fn first(self, count: usize) -> __mmask16 {
+        ((1u32 << count) - 1) as __mmask16
+    }
+    #[inline(always)]
+    unsafe fn load(self, ptr: *const f32) -> __m512 {
+        // SAFETY: the caller promises LANES readable elements.
+        unsafe { self.0.avx512f._mm512_loadu_ps(ptr) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, ptr: *mut f32, value: __m512) {
+        // SAFETY: the caller promises LANES writable elements.
+        unsafe { self.0.avx512f._mm512_storeu_ps(ptr, value) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(self, ptr: *const f32, count: usize) -> __m512 {
+        // SAFETY: the mask has `count` lanes set, which the caller promises to be readable; the others are not accessed.
+        unsafe { self.0.avx512f._mm512_maskz_loadu_ps(self.first(count), ptr) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, ptr: *mut f32, value: __m512, count: usize) {
+        // SAFETY: the mask has `count` lanes set, which the caller promises to be writable; the others are not accessed.
+        unsafe { self.0.avx512f._mm512_mask_storeu_ps(ptr, self.first(count), value) }
+    }
+}

@@ -1,0 +1,153 @@
+//! NEON: 4 lanes, 32 registers. Part of every AArch64 target.
+
+use super::{Inside, Kernel, Portable, Simd, TileRows};
+use core::arch::aarch64::*;
+use pulp::aarch64::Neon as Token;
+
+/// NEON.
+#[derive(Clone, Copy)]
+pub struct Neon(pub(crate) Token);
+
+impl Simd for Neon {
+    type F = float32x4_t;
+    type U = uint32x4_t;
+    type M = uint32x4_t;
+    type Single = Portable;
+
+    const LANES: usize = 4;
+    const TILE_ROWS: TileRows = TileRows { one: 14, two: 12, three: 8, four: 6, eight: 3 };
+    const PARTIAL_IS_FREE: bool = false;
+
+    #[inline(always)]
+    fn single(self) -> Portable {
+        Portable
+    }
+    #[inline(always)]
+    fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
+        self.0.vectorize(Inside { simd: self, kernel })
+    }
+    #[inline(always)]
+    fn add(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        self.0.neon.vaddq_f32(a, b)
+    }
+    #[inline(always)]
+    fn sub(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        self.0.neon.vsubq_f32(a, b)
+    }
+    #[inline(always)]
+    fn mul(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        self.0.neon.vmulq_f32(a, b)
+    }
+    #[inline(always)]
+    fn div(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        self.0.neon.vdivq_f32(a, b)
+    }
+    #[inline(always)]
+    fn splat(self, x: f32) -> float32x4_t {
+        self.0.neon.vdupq_n_f32(x)
+    }
+    #[inline(always)]
+    fn fma(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
+        self.0.neon.vfmaq_f32(c, a, b)
+    }
+    #[inline(always)]
+    fn neg(self, a: float32x4_t) -> float32x4_t {
+        self.0.neon.vnegq_f32(a)
+    }
+    #[inline(always)]
+    fn abs(self, a: float32x4_t) -> float32x4_t {
+        self.0.neon.vabsq_f32(a)
+    }
+    #[inline(always)]
+    fn lt(self, a: float32x4_t, b: float32x4_t) -> uint32x4_t {
+        self.0.neon.vcltq_f32(a, b)
+    }
+    #[inline(always)]
+    fn le(self, a: float32x4_t, b: float32x4_t) -> uint32x4_t {
+        self.0.neon.vcleq_f32(a, b)
+    }
+    #[inline(always)]
+    fn eq(self, a: float32x4_t, b: float32x4_t) -> uint32x4_t {
+        self.0.neon.vceqq_f32(a, b)
+    }
+    #[inline(always)]
+    fn select(self, mask: uint32x4_t, yes: float32x4_t, no: float32x4_t) -> float32x4_t {
+        self.0.neon.vbslq_f32(mask, yes, no)
+    }
+    #[inline(always)]
+    fn to_bits(self, a: float32x4_t) -> uint32x4_t {
+        self.0.neon.vreinterpretq_u32_f32(a)
+    }
+    #[inline(always)]
+    fn from_bits(self, a: uint32x4_t) -> float32x4_t {
+        self.0.neon.vreinterpretq_f32_u32(a)
+    }
+    #[inline(always)]
+    fn splat_u(self, x: u32) -> uint32x4_t {
+        self.0.neon.vdupq_n_u32(x)
+    }
+    #[inline(always)]
+    fn add_u(self, a: uint32x4_t, b: uint32x4_t) -> uint32x4_t {
+        self.0.neon.vaddq_u32(a, b)
+    }
+    #[inline(always)]
+    fn sub_u(self, a: uint32x4_t, b: uint32x4_t) -> uint32x4_t {
+        self.0.neon.vsubq_u32(a, b)
+    }
+    #[inline(always)]
+    fn and_u(self, a: uint32x4_t, b: uint32x4_t) -> uint32x4_t {
+        self.0.neon.vandq_u32(a, b)
+    }
+    #[inline(always)]
+    fn or_u(self, a: uint32x4_t, b: uint32x4_t) -> uint32x4_t {
+        self.0.neon.vorrq_u32(a, b)
+    }
+    #[inline(always)]
+    fn xor_u(self, a: uint32x4_t, b: uint32x4_t) -> uint32x4_t {
+        self.0.neon.veorq_u32(a, b)
+    }
+    #[inline(always)]
+    fn shl<const N: u32>(self, a: uint32x4_t) -> uint32x4_t {
+        self.0.neon.vshlq_u32(a, self.0.neon.vdupq_n_s32(N as i32))
+    }
+    #[inline(always)]
+    fn shr<const N: u32>(self, a: uint32x4_t) -> uint32x4_t {
+        // A negative left shift is a right shift.
+        self.0.neon.vshlq_u32(a, self.0.neon.vdupq_n_s32(-(N as i32)))
+    }
+    #[inline(always)]
+    fn first(self, count: usize) -> uint32x4_t {
+        let lanes = [0u32, 1, 2, 3];
+        // SAFETY: the array has the four elements that are read.
+        let lanes = unsafe { self.0.neon.vld1q_u32(lanes.as_ptr()) };
+        self.0.neon.vcltq_u32(lanes, self.splat_u(count as u32))
+    }
+    #[inline(always)]
+    unsafe fn load(self, ptr: *const f32) -> float32x4_t {
+        // SAFETY: the caller promises LANES readable elements.
+        unsafe { self.0.neon.vld1q_f32(ptr) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, ptr: *mut f32, value: float32x4_t) {
+        // SAFETY: the caller promises LANES writable elements.
+        unsafe { self.0.neon.vst1q_f32(ptr, value) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(self, ptr: *const f32, count: usize) -> float32x4_t {
+        let mut lanes = [0.0f32; Self::LANES];
+        // SAFETY: the caller promises `count` readable elements and count ≤ LANES, the length of the array.
+        unsafe {
+            core::ptr::copy_nonoverlapping(ptr, lanes.as_mut_ptr(), count);
+            self.load(lanes.as_ptr())
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, ptr: *mut f32, value: float32x4_t, count: usize) {
+        let mut lanes = [0.0f32; Self::LANES];
+        // SAFETY: the array has LANES elements; the caller promises `count` writable elements and count ≤ LANES.
+        unsafe {
+            self.store(lanes.as_mut_ptr(), value);
+            core::ptr::copy_nonoverlapping(lanes.as_ptr(), ptr, count);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Products: the same bits as the reference on every instruction set, for every shape, stride, transpose, split and epilogue.
+
+mod common;
+
+use common::{Owned, ROW_MAJOR, Storage, assert_same, depth, size, storage, value};
+use proptest::prelude::*;
+use steadynet_kernels::{
+    Activation, Epilogue, Isa, K_BLOCK, ShapeError, Update, gemm, gemm_scratch_len, k_block_len, reference,
+};
+
+/// An epilogue without its operands.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Store,
+    Bias(Activation),
+    Backward(Activation),
+    Accumulate,
+    Update(Update),
+}
+
+fn kinds() -> Vec<Kind> {
+    let mut kinds = vec![
+        Kind::Store,
+        Kind::Accumulate,
+        Kind::Update(Update::Sgd { lr: 0.1, l2: 0.01 }),
+        Kind::Update(Update::Momentum { lr: 0.1, momentum: 0.9, l2: 0.01 }),
+    ];
+    for &activation in Activation::ALL {
+        kinds.extend([Kind::Bias(activation), Kind::Backward(activation)]);
+    }
+    kinds
+}
+
+/// Operands of one product.
+struct Case {
+    a: Owned,
+    b: Owned,
+    c: Owned,
+    bias: Vec<f32>,
+    saved: Owned,
+    states: Vec<Owned>,
+    kind: Kind,
+}
+
+impl Case {
+    fn new(m: usize, k: usize, n: usize, kind: Kind, layouts: [Storage; 4], seed: u64, specials: bool) -> Case {
+        let states = if let Kind::Update(update) = kind { update.states() } else { 0 };
+        // Where C is only written it begins as NaN, to prove that it is not read.
+        let reads_c = matches!(kind, Kind::Accumulate | Kind::Update(_));
+        let c = if reads_c {
+            Owned::random(m, n, layouts[2], seed ^ 3, specials)
+        } else {
+            Owned::new(m, n, layouts[2], |_| f32::NAN)
+        };
+        Case {
+            a: Owned::random(m, k, layouts[0], seed ^ 1, specials),
+            b: Owned::random(k, n, layouts[1], seed ^ 2, specials),
+            c,
+            bias: (0..n).map(|j| value(seed ^ 4, j, specials)).collect(),
+            saved: Owned::random(m, n, layouts[3], seed ^ 5, specials),
+            states: (0..states).map(|s| Owned::random(m, n, layouts[3], seed ^ (6 + s as u64), specials)).collect(),
+            kind,
+        }
+    }
+
+    /// Runs `product` on copies of what it changes, and gives these back.
+    fn run(&self, product: impl FnOnce(&mut Owned, Epilogue<'_>)) -> Vec<Owned> {
+        let (mut c, mut states) = (self.c.clone(), self.states.clone());
+        let mut views: Vec<_> = states.iter_mut().map(Owned::view_mut).collect();
+        let epilogue = match self.kind {
+            Kind::Store => Epilogue::Store,
+            Kind::Bias(activation) => Epilogue::Bias { bias: &self.bias, activation },
+            Kind::Backward(activation) => Epilogue::Backward { activation, saved: self.saved.view() },
+            Kind::Accumulate => Epilogue::Accumulate { alpha: -0.3 },
+            Kind::Update(update) => Epilogue::Update { update, states: &mut views },
+        };
+        product(&mut c, epilogue);
+        let mut changed = vec![c];
+        changed.extend(states);
+        changed
+    }
+
+    fn reference(&self) -> Vec<Owned> {
+        self.run(|c, epilogue| reference::gemm(self.a.view(), self.b.view(), &mut c.view_mut(), epilogue))
+    }
+
+    fn check(&self, isas: &[Isa]) {
+        let (m, k, n) = (self.a.rows, self.a.cols, self.b.cols);
+        let expected = self.reference();
+        for &isa in isas {
+            let mut scratch = vec![f32::NAN; gemm_scratch_len(m, k, n)];
+            let ours = self.run(|c, epilogue| {
+                gemm(isa, self.a.view(), self.b.view(), c.view_mut(), epilogue, &mut scratch).unwrap();
+            });
+            for (ours, expected) in ours.iter().zip(&expected) {
+                assert_same(&format!("{isa} {m}×{k}×{n} {:?}", self.kind), &ours.data, &expected.data);
+            }
+        }
+    }
+}
+
+fn all() -> Vec<Isa> {
+    Isa::available().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn gemm_bits(
+        (m, k, n) in (size(), depth(), size()),
+        kind in prop::sample::select(kinds()),
+        layouts in [storage(), storage(), storage(), storage()],
+        seed: u64,
+        specials: bool,
+    ) {
+        Case::new(m, k, n, kind, layouts, seed, specials).check(&all());
+    }
+
+    /// A part of the rows, or of the columns, gets the bits that it has in the whole.
+    #[test]
+    fn any_split_gives_the_same_bits((m, k, n) in (1usize..60, depth(), 1usize..60), cut in 0.0f64..1.0, seed: u64) {
+        let whole = Case::new(m, k, n, Kind::Store, [ROW_MAJOR; 4], seed, false);
+        let expected = whole.reference();
+        let mut scratch = vec![f32::NAN; gemm_scratch_len(m, k, n)];
+        let (row, col) = ((m as f64 * cut) as usize, (n as f64 * cut) as usize);
+        for isa in all() {
+            let mut c = whole.c.clone();
+            let (a, b) = (whole.a.view(), whole.b.view());
+            let (top, bottom) = c.view_mut().split_at_row(row).unwrap();
+            gemm(isa, a.row_range(0, row).unwrap(), b, top, Epilogue::Store, &mut scratch).unwrap();
+            gemm(isa, a.row_range(row, m - row).unwrap(), b, bottom, Epilogue::Store, &mut scratch).unwrap();
+            assert_same("rows", &c.data, &expected[0].data);
+            c.data.fill(f32::NAN);
+            let (left, right) = c.view_mut().split_at_col(col).unwrap();
+            gemm(isa, a, b.col_range(0, col).unwrap(), left, Epilogue::Store, &mut scratch).unwrap();
+            gemm(isa, a, b.col_range(col, n - col).unwrap(), right, Epilogue::Store, &mut scratch).unwrap();
+            assert_same("columns", &c.data, &expected[0].data);
+        }
+    }
+
+    /// `|ĉ − c| ≤ γ_t Σ|a·b|`, against sums in f64.
+    #[test]
+    fn gemm_error_bound((m, k, n) in (1usize..20, depth(), 1usize..20), seed: u64) {
+        let case = Case::new(m, k, n, Kind::Store, [ROW_MAJOR; 4], seed, false);
+        let mut c = case.c.clone();
+        let mut scratch = vec![0.0; gemm_scratch_len(m, k, n)];
+        gemm(Isa::detect(), case.a.view(), case.b.view(), c.view_mut(), Epilogue::Store, &mut scratch).unwrap();
+        let terms = (k.min(K_BLOCK) + k.div_ceil(K_BLOCK)).saturating_sub(1) as f64;
+        let u = f64::from(f32::EPSILON) / 2.0;
+        let gamma = terms * u / (1.0 - terms * u);
+        for i in 0..m {
+            for j in 0..n {
+                let term = |p: usize| f64::from(case.a.data[i * k + p]) * f64::from(case.b.data[p * n + j]);
+                let (exact, magnitude) = (0..k).fold((0.0, 0.0), |(s, t), p| (s + term(p), t + term(p).abs()));
+                let error = (f64::from(c.data[i * n + j]) - exact).abs();
+                prop_assert!(error <= gamma * magnitude + 1e-12 * magnitude, "{error:e} > {gamma:e}·{magnitude:e}");
+            }
+        }
+    }
+}
+
+/// Shapes of real networks, packed and not, with every transpose and epilogue.
+#[test]
+fn network_shapes() {
+    let turned = Storage { transposed: true, ..ROW_MAJOR };
+    for (m, k, n) in
+        [(64, 784, 128), (1, 784, 128), (64, 128, 10), (33, 1030, 300), (600, 520, 40), (3, 600, 1), (50, 3000, 1)]
+    {
+        for (index, kind) in kinds().into_iter().enumerate() {
+            let bit = |b: usize| if index >> b & 1 == 1 { turned } else { ROW_MAJOR };
+            Case::new(m, k, n, kind, [bit(0), bit(1), ROW_MAJOR, ROW_MAJOR], 7, false).check(&all());
+        }
+    }
+}
+
+#[test]
+fn blocks_are_part_of_the_definition() {
+    // 1 + 2⁻²⁴ + 2⁻²⁴: one chain loses both halves of a unit, two blocks keep their sum.
+    let k = K_BLOCK + 1;
+    let mut a = vec![0.0; k];
+    a[0] = 1.0;
+    a[k_block_len(k)] = 2f32.powi(-24);
+    a[k - 1] = 2f32.powi(-24);
+    assert_eq!(reference::dot(k, |p| a[p], |_| 1.0), 1.0 + f32::EPSILON);
+}
+
+#[test]
+fn wrong_shapes_are_named_and_c_is_untouched() {
+    let case = Case::new(3, 4, 5, Kind::Accumulate, [ROW_MAJOR; 4], 1, false);
+    let mut c = case.c.clone();
+    let mut scratch = vec![0.0; gemm_scratch_len(3, 4, 5)];
+    let isa = Isa::detect();
+    let (a, b) = (case.a.view(), case.b.view());
+    let mut error = |a, b, epilogue: Epilogue<'_>, scratch: &mut [f32]| {
+        gemm(isa, a, b, c.view_mut(), epilogue, scratch).unwrap_err().to_string()
+    };
+    assert_eq!(error(a.t(), b, Epilogue::Store, &mut scratch), "a: wanted 3 rows, got 4");
+    assert_eq!(error(a, b.t(), Epilogue::Store, &mut scratch), "b: wanted 4 rows, got 5");
+    assert_eq!(error(a, b.col_range(0, 4).unwrap(), Epilogue::Store, &mut scratch), "b: wanted 5 columns, got 4");
+    let activation = Activation::Relu;
+    assert_eq!(
+        error(a, b, Epilogue::Bias { bias: &[0.0; 4], activation }, &mut scratch),
+        "bias: wanted 5 elements, got 4"
+    );
+    assert_eq!(
+        error(a, b, Epilogue::Backward { activation, saved: a }, &mut scratch),
+        "saved: wanted 5 columns, got 4"
+    );
+    let update = Update::Momentum { lr: 0.1, momentum: 0.9, l2: 0.0 };
+    assert_eq!(
+        error(a, b, Epilogue::Update { update, states: &mut [] }, &mut scratch),
+        "states: wanted 1 matrices, got 0"
+    );
+    assert!(error(a, b, Epilogue::Store, &mut []).starts_with("scratch: wanted "));
+    assert!(matches!(
+        gemm(isa, a, b, c.view_mut(), Epilogue::Store, &mut []),
+        Err(ShapeError::Length { operand: "scratch", given: 0, .. })
+    ));
+    assert_same("c", &c.data, &case.c.data);
+}
