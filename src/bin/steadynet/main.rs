@@ -1,0 +1,3 @@
+//! The command `steadynet`.
+
+fn main() {}

@@ -1,0 +1,143 @@
+//! The memory of a training step, made once.
+
+use crate::aligned::{Aligned, LINE};
+use crate::network::{Layer, Network};
+use steadynet_kernels::{Mat, MatMut, ShapeError, gemm_scratch_len};
+
+/// Where things lie in a row of the workspace: all that one row of the batch needs, side by side, so that a worker's rows are one
+/// block of memory and one split divides everything.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    /// Width of the network's input.
+    pub inputs: usize,
+    pub targets: usize,
+    /// Outputs of each layer.
+    pub outputs: Vec<usize>,
+    /// The loss's gradient with respect to each layer's outputs before the activation.
+    pub deltas: Vec<usize>,
+    pub width: usize,
+}
+
+impl Columns {
+    fn new(network: &Network, target_width: usize) -> Columns {
+        let mut end = 0;
+        let mut block = |width: usize| {
+            let start = end;
+            end += width.next_multiple_of(LINE);
+            start
+        };
+        block(network.inputs());
+        let targets = block(target_width);
+        let outputs = network.layers().iter().map(|layer| block(layer.outputs())).collect();
+        let deltas = network.layers().iter().map(|layer| block(layer.outputs())).collect();
+        // An odd number of cache lines from row to row: an even one would put the rows of a tile into few sets of the cache.
+        let width = end.next_multiple_of(LINE) + if (end / LINE).is_multiple_of(2) { LINE } else { 0 };
+        Columns { inputs: network.inputs(), targets, outputs, deltas, width }
+    }
+}
+
+/// All the memory of passes through one network, for batches of up to a given size. After it is made, nothing else is allocated.
+#[derive(Clone, Debug)]
+pub(crate) struct Workspace {
+    pub columns: Columns,
+    pub rows: Aligned,
+    pub losses: Vec<f32>,
+    /// The class index of each row.
+    pub labels: Vec<u32>,
+    /// Whether each row's class was predicted right.
+    pub hits: Vec<bool>,
+    /// Scratch of the products, a piece for each part.
+    pub scratch: Aligned,
+    pub scratch_len: usize,
+}
+
+impl Workspace {
+    /// For batches of up to `batch` rows with `target_width` numbers as targets (0 for class indices), divided into up to `parts`.
+    pub fn new(network: &Network, batch: usize, target_width: usize, parts: usize) -> Workspace {
+        let columns = Columns::new(network, target_width);
+        let scratch_len = network.layers().iter().map(|layer| layer_scratch_len(layer, batch)).max().unwrap_or(0);
+        let scratch_len = scratch_len.next_multiple_of(LINE);
+        Workspace {
+            rows: Aligned::zeros(batch * columns.width),
+            columns,
+            losses: vec![0.0; batch],
+            labels: vec![0; batch],
+            hits: vec![false; batch],
+            scratch: Aligned::zeros(scratch_len * parts.max(1)),
+            scratch_len,
+        }
+    }
+
+    /// The first `batch` rows, to change.
+    pub fn block(&mut self, batch: usize) -> Result<Block<'_>, ShapeError> {
+        let width = self.columns.width;
+        Ok(Block {
+            first: 0,
+            rows: MatMut::with_strides(&mut self.rows, batch, width, width, 1)?,
+            losses: &mut self.losses[..batch],
+            labels: &mut self.labels[..batch],
+            hits: &mut self.hits[..batch],
+            scratch: &mut self.scratch,
+        })
+    }
+}
+
+/// The scratch that every product of a layer finds enough: forward, backward, and the gradient of its weights.
+fn layer_scratch_len(layer: &Layer, batch: usize) -> usize {
+    let (inputs, outputs) = (layer.inputs(), layer.outputs());
+    gemm_scratch_len(batch, inputs, outputs)
+        .max(gemm_scratch_len(batch, outputs, inputs))
+        .max(gemm_scratch_len(inputs, batch, outputs))
+        .max(gemm_scratch_len(1, batch, outputs))
+}
+
+/// The rows of one worker.
+pub(crate) struct Block<'a> {
+    /// Its first row in the batch.
+    pub first: usize,
+    pub rows: MatMut<'a>,
+    pub losses: &'a mut [f32],
+    pub labels: &'a mut [u32],
+    pub hits: &'a mut [bool],
+    pub scratch: &'a mut [f32],
+}
+
+impl<'a> Block<'a> {
+    /// The block cut in two, for `left` and `parts − left` of its parts.
+    pub fn split(self, left: usize, parts: usize, scratch_len: usize) -> Result<(Block<'a>, Block<'a>), ShapeError> {
+        let at = self.rows.rows() * left / parts;
+        let (top, bottom) = self.rows.split_at_row(at)?;
+        let (losses, other_losses) = self.losses.split_at_mut(at);
+        let (labels, other_labels) = self.labels.split_at_mut(at);
+        let (hits, other_hits) = self.hits.split_at_mut(at);
+        let (scratch, other_scratch) = self.scratch.split_at_mut(left * scratch_len);
+        let first = self.first + at;
+        Ok((
+            Block { first: self.first, rows: top, losses, labels, hits, scratch },
+            Block {
+                first,
+                rows: bottom,
+                losses: other_losses,
+                labels: other_labels,
+                hits: other_hits,
+                scratch: other_scratch,
+            },
+        ))
+    }
+}
+
+/// The column blocks that a pass through one layer touches, taken out of the rows without overlap: a block to read and,
+/// behind it, a block to write.
+pub(crate) fn read_write<'a>(
+    rows: &'a mut MatMut<'_>,
+    read: (usize, usize),
+    write: (usize, usize),
+) -> Result<(Mat<'a>, MatMut<'a>), ShapeError> {
+    if read.0 < write.0 {
+        let (left, right) = rows.reborrow().split_at_col(write.0)?;
+        Ok((left.into_ref().col_range(read.0, read.1)?, right.col_range(0, write.1)?))
+    } else {
+        let (left, right) = rows.reborrow().split_at_col(read.0)?;
+        Ok((right.into_ref().col_range(0, read.1)?, left.col_range(write.0, write.1)?))
+    }
+}
