@@ -15,7 +15,7 @@ use crate::simd::{Kernel, Simd};
 use blocking::{MAX_LANES, MAX_TILE, MC, NC, PACK_ABOVE, SUM_ROWS, balanced, tile_rows, tile_width};
 use epilogue::{Block, Finish, Target, finish_block};
 use microkernel::{Tile, sum_tile};
-use pack::{Operand, pack_rows};
+use pack::{Operand, pack_panel, pack_rows};
 
 /// Blocked matrix product with a fused epilogue: `C ← epilogue(A·B)`.
 ///
@@ -82,7 +82,7 @@ pub fn gemm(
 }
 
 /// Elements of scratch that [`gemm`] needs for a product of `m × k` by `k × n`: enough for every smaller product too, and
-/// at most about 1.5 MiB.
+/// at most about 3 MiB.
 pub const fn gemm_scratch_len(m: usize, k: usize, n: usize) -> usize {
     if m == 0 || n == 0 {
         return 0;
@@ -114,9 +114,20 @@ const fn layout(m: usize, k: usize, n: usize) -> Layout {
     let cols = min(n, NC).next_multiple_of(MAX_LANES);
     Layout {
         b: k_block * cols,
-        a: (k_block * min(m, MC)).next_multiple_of(MAX_LANES),
+        a: min(m, MC) * a_row_len(k_block),
         sums: if k > K_BLOCK { min(m, SUM_ROWS) * cols } else { 0 },
     }
+}
+
+/// Elements from row to row of a packed block of A: an odd number of cache lines, so that the rows of a tile spread over all sets
+/// of the first-level cache.
+const fn a_row_len(k: usize) -> usize {
+    (k.div_ceil(MAX_LANES) | 1) * MAX_LANES
+}
+
+/// Whether rows so many elements apart fall into the same few sets of a cache with 64 sets of 64-byte lines.
+const fn rows_collide(row_stride: usize) -> bool {
+    (row_stride * size_of::<f32>()).is_multiple_of(2048)
 }
 
 const fn min(a: usize, b: usize) -> usize {
@@ -204,20 +215,20 @@ impl<S: Simd> Loops<S> {
     #[inline(always)]
     unsafe fn run(self) {
         let large = self.k.saturating_mul(self.n) > PACK_ABOVE && self.m > 2 * tile_rows(S::TILE_ROWS, 2);
+        let a_direct = self.a.row_stride == 1 || self.a.col_stride == 1;
+        let b_direct = self.b.col_stride == 1 || self.n == 1;
         // SAFETY: the caller's promise is that of both.
-        unsafe { if large || (self.b.col_stride != 1 && self.n > 1) { self.run_packed() } else { self.run_in_place() } }
+        unsafe { if large || !a_direct || !b_direct { self.run_packed() } else { self.run_in_place() } }
     }
 
     /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy.
     #[inline(always)]
     unsafe fn run_in_place(self) {
-        let vectors = self.n.div_ceil(S::LANES);
         let k_block = k_block_len(self.k);
-        let mut done = 0;
+        let mut jc = 0;
         // 1. Panels of B, as wide as a tile; each stays in the first-level cache as far as it fits.
-        while done < vectors {
-            let width = tile_width::<S>(self.m, vectors - done);
-            let jc = done * S::LANES;
+        while jc < self.n {
+            let width = tile_width::<S>(self.m, self.n - jc, false);
             let cols = (width * S::LANES).min(self.n - jc);
             let max_rows = tile_rows(S::TILE_ROWS, width);
             // 2. Tiles of rows, as equal as they come.
@@ -233,6 +244,7 @@ impl<S: Simd> Loops<S> {
                     a_col_stride: a.col_stride,
                     b: b.ptr,
                     b_row_stride: b.row_stride,
+                    b_padded: false,
                     c: core::ptr::null_mut(),
                     c_row_stride: 0,
                     add: false,
@@ -241,7 +253,7 @@ impl<S: Simd> Loops<S> {
                 // SAFETY: the tile lies inside the product.
                 unsafe { self.tile(tile, ir, jc, rows, cols, width, None, true) }
             }
-            done += width;
+            jc += cols;
         }
     }
 
@@ -256,12 +268,11 @@ impl<S: Simd> Loops<S> {
         // Between blocks of k the sums stay in C where they can, else in a block of scratch.
         let in_c = self.sums_in_c();
         let sum_rows = if in_c || blocks == 1 { self.m } else { SUM_ROWS };
-        // Rows of A a multiple of 4 KiB apart would fall into the same few sets of the first-level cache.
-        let pack_a = self.a.row_stride != 1 && self.n >= 4 * S::LANES && self.m > 1;
+        let pack_a =
+            self.a.row_stride != 1 && (self.a.col_stride != 1 || self.n > 128 && rows_collide(self.a.row_stride));
         // 1. Blocks of columns: a packed block of B.
         for jc in (0..self.n).step_by(NC) {
             let nc = NC.min(self.n - jc);
-            let vectors = nc.div_ceil(S::LANES);
             // 2. Blocks of rows whose sums are kept at a time (all of them, unless C cannot hold them).
             for oc in (0..self.m).step_by(sum_rows) {
                 let oc_end = self.m.min(oc + sum_rows);
@@ -275,26 +286,23 @@ impl<S: Simd> Loops<S> {
                     // 4. Blocks of rows of A.
                     for ic in (oc..oc_end).step_by(MC) {
                         let mc = MC.min(oc_end - ic);
-                        // Packed tiles of A serve panels of every width, so the widest decides their height.
-                        let a_rows = self.common_rows(vectors);
-                        if pack_a {
+                        let a = if pack_a {
+                            let row_stride = a_row_len(kc);
                             // SAFETY: the block lies inside A, and the scratch has room for MC rows of k_block.
-                            unsafe { self.pack_a(ic, pc, mc, kc, a_rows, packed_a) };
-                        }
+                            unsafe { pack_rows(self.a.at(ic, pc), mc, kc, row_stride, packed_a) };
+                            Operand { ptr: packed_a, row_stride, col_stride: 1 }
+                        } else {
+                            self.a.at(ic, pc)
+                        };
                         // 5. Panels of B, then tiles of rows.
-                        let mut done = 0;
-                        while done < vectors {
-                            let width = tile_width::<S>(self.m, vectors - done);
-                            let jr = done * S::LANES;
+                        let mut jr = 0;
+                        while jr < nc {
+                            let width = tile_width::<S>(self.m, nc - jr, true);
                             let cols = (width * S::LANES).min(nc - jr);
-                            let max_rows = if pack_a { a_rows } else { tile_rows(S::TILE_ROWS, width) };
+                            let max_rows = tile_rows(S::TILE_ROWS, width);
                             for index in 0..mc.div_ceil(max_rows) {
                                 let (ir, rows) = balanced(mc, max_rows, index);
-                                let a = if pack_a {
-                                    Operand { ptr: packed_a.wrapping_add(ir * kc), row_stride: 1, col_stride: rows }
-                                } else {
-                                    self.a.at(ic + ir, pc)
-                                };
+                                let a = a.at(ir, 0);
                                 let tile = Tile {
                                     k: kc,
                                     k_block: kc,
@@ -303,6 +311,7 @@ impl<S: Simd> Loops<S> {
                                     a_col_stride: a.col_stride,
                                     b: packed_b.wrapping_add(jr * kc),
                                     b_row_stride: width * S::LANES,
+                                    b_padded: true,
                                     c: core::ptr::null_mut(),
                                     c_row_stride: 0,
                                     add: !first,
@@ -315,25 +324,12 @@ impl<S: Simd> Loops<S> {
                                 // SAFETY: the tile lies inside the block, the block inside the product.
                                 unsafe { self.tile(tile, ic + ir, jc + jr, rows, cols, width, kept, last_block) }
                             }
-                            done += width;
+                            jr += cols;
                         }
                     }
                 }
             }
         }
-    }
-
-    /// The tallest tile that every panel of a block of `vectors` allows.
-    #[inline(always)]
-    fn common_rows(&self, vectors: usize) -> usize {
-        let mut rows = usize::MAX;
-        let mut done = 0;
-        while done < vectors {
-            let width = tile_width::<S>(self.m, vectors - done);
-            rows = rows.min(tile_rows(S::TILE_ROWS, width));
-            done += width;
-        }
-        rows
     }
 
     /// Whether C can hold sums on the way.
@@ -394,25 +390,20 @@ impl<S: Simd> Loops<S> {
     /// Copies `kc × nc` of B as panels as wide as the tiles that will read them, each row-major.
     #[inline(always)]
     unsafe fn pack_b(&self, pc: usize, jc: usize, kc: usize, nc: usize, to: *mut f32) {
-        let vectors = nc.div_ceil(S::LANES);
-        let mut done = 0;
-        while done < vectors {
-            let width = tile_width::<S>(self.m, vectors - done);
-            let jr = done * S::LANES;
-            let cols = (width * S::LANES).min(nc - jr);
-            // SAFETY: the caller's promise, panel by panel.
-            unsafe { pack_rows(self.b.at(pc, jc + jr), kc, cols, width * S::LANES, to.wrapping_add(jr * kc)) };
-            done += width;
-        }
-    }
-
-    /// Copies `mc × kc` of A as tiles of up to `max_rows` rows, each column-major.
-    #[inline(always)]
-    unsafe fn pack_a(&self, ic: usize, pc: usize, mc: usize, kc: usize, max_rows: usize, to: *mut f32) {
-        for index in 0..mc.div_ceil(max_rows) {
-            let (ir, rows) = balanced(mc, max_rows, index);
-            // SAFETY: the caller's promise, tile by tile.
-            unsafe { pack_rows(self.a.at(ic + ir, pc).t(), kc, rows, rows, to.wrapping_add(ir * kc)) };
+        // A few rows at a time through all panels: rows of B are read from end to end, as the prefetchers like it. (Where the columns
+        // lie apart, as many as elements in a line.)
+        let step = if self.b.col_stride == 1 { 4 } else { 16 };
+        for p in (0..kc).step_by(step) {
+            let rows = step.min(kc - p);
+            let mut jr = 0;
+            while jr < nc {
+                let width = tile_width::<S>(self.m, nc - jr, true);
+                let cols = (width * S::LANES).min(nc - jr);
+                let panel = to.wrapping_add(jr * kc + p * width * S::LANES);
+                // SAFETY: the caller's promise, panel by panel.
+                unsafe { pack_panel(self.simd, self.b.at(pc + p, jc + jr), rows, cols, width, panel) };
+                jr += cols;
+            }
         }
     }
 }

@@ -56,8 +56,6 @@ pub trait Simd: Copy {
     const LANES: usize;
     /// Largest number of tile rows for a tile of 1, 2, 3, 4 and 8 vectors (0: no such tile).
     const TILE_ROWS: TileRows;
-    /// Whether [`load_first`](Self::load_first) and [`store_first`](Self::store_first) cost no more than whole vectors.
-    const PARTIAL_IS_FREE: bool;
 
     fn single(self) -> Self::Single;
     /// Runs `kernel` in a function of its own, compiled with the target features of this token.
@@ -70,6 +68,11 @@ pub trait Simd: Copy {
     fn div(self, a: Self::F, b: Self::F) -> Self::F;
     /// `a·b + c`, rounded once.
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// `a`, which exists before any later access to memory: an order for the compiler that costs no instruction.
+    #[inline(always)]
+    fn pin(self, a: Self::F) -> Self::F {
+        a
+    }
     /// `−a`: the sign bit flipped, NaN included.
     fn neg(self, a: Self::F) -> Self::F;
     fn abs(self, a: Self::F) -> Self::F;

@@ -13,12 +13,14 @@ pub const fn k_block_len(k: usize) -> usize {
     if k <= K_BLOCK { k } else { k.div_ceil(k.div_ceil(K_BLOCK)) }
 }
 
-/// Columns of B that are packed at a time: `K_BLOCK × NC × 4 B = 512 KiB`, which leaves room for A in a 1 MiB L2 cache.
-pub(super) const NC: usize = 256;
-/// Rows of A that meet a packed block of B before the next panel: `MC × K_BLOCK × 4 B = 448 KiB`.
-pub(super) const MC: usize = 224;
-/// Rows of the block of sums that is kept when C cannot hold them: `SUM_ROWS × NC × 4 B = 448 KiB`.
-pub(super) const SUM_ROWS: usize = 2 * MC;
+/// Columns of B that are packed at a time: `K_BLOCK × NC × 4 B = 2 MiB`. Each pass over them reads all of A again, so there should
+/// be few passes; a packed block may well live in the third-level cache, because one panel of it at a time serves many tiles.
+pub(super) const NC: usize = 1024;
+/// Rows of A that meet a panel of B before the next panel: `MC × K_BLOCK × 4 B = 112 KiB`, which stay in the second-level cache beside
+/// the panel (64 KiB). A multiple of the tallest tile.
+pub(super) const MC: usize = 56;
+/// Rows of the block of sums that is kept when C cannot hold them: `SUM_ROWS × NC × 4 B = 896 KiB`.
+pub(super) const SUM_ROWS: usize = 4 * MC;
 /// B is packed when it is larger than this (elements: 1 MiB) and enough rows use it again.
 pub(super) const PACK_ABOVE: usize = 256 * 1024;
 /// The widest vector, in lanes: what packed panels are padded to in the worst case.
@@ -37,11 +39,18 @@ pub(super) const fn tile_rows(rows: TileRows, width: usize) -> usize {
     }
 }
 
-/// The widest tile for the `vectors` that remain of a row of C when the matrix has `rows` rows.
+/// The most rows of a tile that is wider than a vector and reads the last one in part.
+pub(super) const PARTIAL_ROWS: usize = 3;
+
+/// The widest tile for what remains of a row of C, `cols` columns, when the matrix has `rows` rows. If not `padded`, the last vector of B
+/// is read in part, which costs time in the inner loop: in a tall tile it gets a panel of its own.
 ///
 /// Few rows want wide tiles, which keep enough independent sums in flight; many rows want two vectors, the shape with
 /// the fewest loads per multiply-add that leaves a tall tile.
-pub(super) fn tile_width<S: Simd>(rows: usize, vectors: usize) -> usize {
+#[inline(always)]
+pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usize {
+    let whole = padded || rows <= PARTIAL_ROWS;
+    let vectors = if whole { cols.div_ceil(S::LANES) } else { (cols / S::LANES).max(1) };
     let fits = |width: usize| width <= vectors && rows <= tile_rows(S::TILE_ROWS, width);
     if fits(8) {
         8

@@ -1,5 +1,7 @@
 //! Copies of operands in the order in which the microkernel reads them.
 
+use crate::simd::Simd;
+
 /// An operand as the loops see it: a pointer and strides, its shape checked before.
 #[derive(Clone, Copy)]
 pub(super) struct Operand {
@@ -19,17 +21,17 @@ impl Operand {
     }
 }
 
-/// Copies a `rows × cols` block to `to`, row-major with rows of `padded ≥ cols` elements; the padding becomes 0.
+/// Copies a `rows × cols` block to `to`, row-major with rows `stride ≥ cols` elements apart.
 ///
 /// # Safety
-/// The block is readable; `to` is writable for `rows · padded` elements and lies apart from it.
+/// The block is readable; `to` is writable for `rows · stride` elements and lies apart from it.
 #[inline(always)]
-pub(super) unsafe fn pack_rows(from: Operand, rows: usize, cols: usize, padded: usize, to: *mut f32) {
+pub(super) unsafe fn pack_rows(from: Operand, rows: usize, cols: usize, stride: usize, to: *mut f32) {
     // SAFETY: every index is below the extents that the caller promises.
     unsafe {
         if from.col_stride == 1 {
             for i in 0..rows {
-                core::ptr::copy_nonoverlapping(from.ptr.add(i * from.row_stride), to.add(i * padded), cols);
+                core::ptr::copy_nonoverlapping(from.ptr.add(i * from.row_stride), to.add(i * stride), cols);
             }
         } else {
             // Square patches, so that both the lines read and the lines written stay in the first-level cache.
@@ -38,13 +40,41 @@ pub(super) unsafe fn pack_rows(from: Operand, rows: usize, cols: usize, padded: 
                 let i1 = (i0 + PATCH).min(rows);
                 for j in 0..cols {
                     for i in i0..i1 {
-                        *to.add(i * padded + j) = *from.ptr.add(i * from.row_stride + j * from.col_stride);
+                        *to.add(i * stride + j) = *from.ptr.add(i * from.row_stride + j * from.col_stride);
                     }
                 }
             }
         }
+    }
+}
+
+/// Copies `rows × cols` of B to `to` as a panel of `width` vectors a row, with zeros behind the last column.
+///
+/// # Safety
+/// The block is readable; `to` is writable for `rows · width · LANES` elements and lies apart from it; `(width − 1) · LANES < cols`.
+#[inline(always)]
+pub(super) unsafe fn pack_panel<S: Simd>(simd: S, from: Operand, rows: usize, cols: usize, width: usize, to: *mut f32) {
+    let last = cols - (width - 1) * S::LANES;
+    // SAFETY: every index is below the extents that the caller promises.
+    unsafe {
+        if from.col_stride != 1 {
+            pack_rows(from, rows, cols, width * S::LANES, to);
+            for i in 0..rows {
+                to.add(i * width * S::LANES + cols).write_bytes(0, S::LANES - last);
+            }
+            return;
+        }
+        // Vector by vector: a row of a panel is too short for a call of `memcpy`.
         for i in 0..rows {
-            to.add(i * padded + cols).write_bytes(0, padded - cols);
+            let (from, to) = (from.ptr.add(i * from.row_stride), to.add(i * width * S::LANES));
+            for v in 0..width - 1 {
+                simd.store(to.add(v * S::LANES), simd.load(from.add(v * S::LANES)));
+            }
+            let v = (width - 1) * S::LANES;
+            simd.store(
+                to.add(v),
+                if last == S::LANES { simd.load(from.add(v)) } else { simd.load_first(from.add(v), last) },
+            );
         }
     }
 }

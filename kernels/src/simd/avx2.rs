@@ -16,7 +16,6 @@ impl Simd for Avx2 {
 
     const LANES: usize = 8;
     const TILE_ROWS: TileRows = TileRows { one: 8, two: 6, three: 4, four: 3, eight: 1 };
-    const PARTIAL_IS_FREE: bool = false;
 
     #[inline(always)]
     fn single(self) -> PortableFma {

@@ -16,7 +16,6 @@ impl Simd for Avx512 {
 
     const LANES: usize = 16;
     const TILE_ROWS: TileRows = TileRows { one: 14, two: 14, three: 9, four: 6, eight: 3 };
-    const PARTIAL_IS_FREE: bool = true;
 
     #[inline(always)]
     fn single(self) -> PortableFma {
@@ -49,6 +48,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         self.0.avx512f._mm512_fmadd_ps(a, b, c)
+    }
+    #[inline(always)]
+    fn pin(self, a: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { pin(a) }
     }
     #[inline(always)]
     fn neg(self, a: __m512) -> __m512 {
@@ -156,4 +160,12 @@ impl Simd for Avx512 {
         // SAFETY: the mask has `count` lanes set, which the caller promises to be writable; the others are not accessed.
         unsafe { self.0.avx512f._mm512_mask_storeu_ps(ptr, self.first(count), value) }
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn pin(mut a: __m512) -> __m512 {
+    // SAFETY: no instruction.
+    unsafe { core::arch::asm!("/* {} */", inout(zmm_reg) a, options(nostack, preserves_flags)) }
+    a
 }

@@ -16,7 +16,6 @@ impl Simd for Neon {
 
     const LANES: usize = 4;
     const TILE_ROWS: TileRows = TileRows { one: 14, two: 12, three: 8, four: 6, eight: 3 };
-    const PARTIAL_IS_FREE: bool = false;
 
     #[inline(always)]
     fn single(self) -> Portable {

@@ -22,7 +22,6 @@ macro_rules! portable_operations {
         type Single = Self;
         const LANES: usize = 1;
         const TILE_ROWS: TileRows = TileRows { one: 2, two: 2, three: 0, four: 3, eight: 0 };
-        const PARTIAL_IS_FREE: bool = true;
 
         #[inline(always)]
         fn single(self) -> Self {
