@@ -17,7 +17,6 @@ def show(name, coefficients, error):
 
 
 LN2 = mp.ln(2)
-HALF = LN2 / 2 * mpf("1.0001")
 
 
 def near_zero(f, drop, t):
@@ -43,11 +42,9 @@ TAYLOR[tanh_ratio] = mp.taylor(mp.tanh, 0, 41)[1::2]
 if __name__ == "__main__":
     hi = to_f32(LN2)
     print(f"ln 2 = {float(hi)!r} + {float(to_f32(LN2 - hi))!r}; log2 e = {float(to_f32(1 / LN2))!r}")
-    # e^r = 1 + r + r²·q(r)
-    show("exp", *minimax_f32(lambda r: near_zero(exp, 2, r), lambda r: r * r / mp.exp(r), 4, -HALF, HALF))
-    for d in (7,8,9):
-      # ln(1 + f) = f + f²·q(f)
-      show("ln", *minimax_f32(lambda f: near_zero(log1p, 2, f), lambda f: abs(f * f / mp.log(1 + f)), d, -0.25, 0.5))
-    for d in (2,3):
-      # tanh x = x + x³·q(x²), in u = x²
-      show("tanh", *minimax_f32(lambda u: near_zero(tanh_ratio, 1, u), lambda u: u / tanh_ratio(u), d, 0, 0.2554**2))
+    # e^r = 1 + r + r²·q(r), e^r from 3/4 to 3/2
+    show("exp", *minimax_f32(lambda r: near_zero(exp, 2, r), lambda r: r * r / mp.exp(r), 4, mp.log(mpf(3) / 4), mp.log(mpf(3) / 2)))
+    # ln(1 + f) = f + f²·q(f)
+    show("ln", *minimax_f32(lambda f: near_zero(log1p, 2, f), lambda f: abs(f * f / mp.log(1 + f)), 8, -0.25, 0.5))
+    # tanh x = x + x³·q(x²), in u = x²
+    show("tanh", *minimax_f32(lambda u: near_zero(tanh_ratio, 1, u), lambda u: u / tanh_ratio(u), 2, 0, 0.2554**2))

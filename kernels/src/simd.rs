@@ -74,7 +74,13 @@ pub trait Simd: Copy {
         self.select(self.lt(b, a), a, b)
     }
 
-    /// The magnitude of `a`, which has no sign bit, with the sign of `sign`.
+    /// `|x|` if it is less than `limit`, else `limit` (for NaN too).
+    #[inline(always)]
+    fn magnitude_below(self, limit: Self::F, x: Self::F) -> Self::F {
+        self.lesser(self.abs(x), limit)
+    }
+
+    /// `a` with its sign bit set if that of `sign` is.
     #[inline(always)]
     fn copy_sign(self, a: Self::F, sign: Self::F) -> Self::F {
         let bit = self.and_u(self.to_bits(sign), self.splat_u(0x8000_0000));
@@ -274,6 +280,11 @@ impl Simd for pulp::x86::V4 {
     #[inline(always)]
     fn greater(self, a: Self::F, b: Self::F) -> Self::F {
         self.max_f32s(a, b)
+    }
+    #[inline(always)]
+    fn magnitude_below(self, limit: Self::F, x: Self::F) -> Self::F {
+        // The smaller magnitude of the two, sign bit cleared; of a NaN and a number the number.
+        pulp::cast(self.avx512dq._mm512_range_ps::<0b1010>(pulp::cast(x), pulp::cast(limit)))
     }
     #[inline(always)]
     fn scale(self, a: Self::F, n: Self::F) -> Self::F {

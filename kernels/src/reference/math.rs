@@ -37,17 +37,18 @@ pub fn sigmoid(x: f32) -> f32 {
 /// The hyperbolic tangent.
 pub fn tanh(x: f32) -> f32 {
     let a = x.abs();
-    let y = if a >= 0.2554 {
-        // tanh a = 1 − 2/(1 + e^2a), where e^2a = 2t·(1 + s).
-        let (n, s) = exp_parts(lesser(18.5, a + a));
+    let y = if a >= TANH_SMALL {
+        // e^−2a = 2t·(1 + s), so tanh a = w − 1 with w = 2/(1 + e^−2a).
+        let (n, s) = exp_parts(-2.0 * lesser(a, 9.25));
         let t = 0.5 * power(n);
         let w = 1.0 / fma(t, s, 0.5 + t);
         // What the rounding of w has left: 1 − w·(½ + t + t·s).
-        let rest = fma(-(w * t), s, fma(-w, 0.5 + t, 1.0));
-        fma(-w, rest, 1.0 - w)
+        let u = w * t;
+        let rest = fma(-u, s, fma(w, -0.5, 1.0) - u);
+        fma(w, rest, w - 1.0)
     } else {
-        let u = a * a;
-        fma(u * tanh_tail(u), a, a)
+        let u = x * x;
+        fma(u * tanh_tail(u), x, x)
     };
     y.copysign(x)
 }
@@ -58,12 +59,12 @@ pub fn softplus(x: f32) -> f32 {
     let e = scale(1.0 + s, n);
     // 1 + e = (1 + f)·2^k with f in [-1/4, 1/2).
     let (f, upper, lower) = if e < 0.5 { (e, 0.0, 0.0) } else { ((e - 1.0) * 0.5, LN2_UPPER, LN2_LOWER) };
-    (greater(x, 0.0) + upper) + (fma(f * f, ln_tail(f), f) + lower)
+    upper + (greater(x, 0.0) + (fma(f * f, ln_tail(f), f) + lower))
 }
 
-/// `e^x = 2^n·(1 + s)` with n integral and |s| < 0.42.
+/// `e^x = 2^n·(1 + s)` with n integral and s from −1/4 to 1/2.
 fn exp_parts(x: f32) -> (f32, f32) {
-    let n = fma(x, LOG2_E, ROUND) - ROUND;
+    let n = (fma(x, LOG2_E, ROUND_SHIFT) + ROUND) - ROUND;
     // The first product is exact: LN2_HI has 24 bits, x is a multiple of 2^-25, and little is left.
     let r = fma(n, -LN2_LO, fma(n, -LN2_HI, x));
     (n, fma(r * r, exp_tail(r), r))
@@ -71,7 +72,7 @@ fn exp_parts(x: f32) -> (f32, f32) {
 
 /// `2^n` for integers n from −126 to 127.
 fn power(n: f32) -> f32 {
-    f32::from_bits((n + ROUND_WITH_BIAS).to_bits() << 23)
+    f32::from_bits((n + ROUND).to_bits() << 23)
 }
 
 /// `y·2^n` for integers n from −252 to 254 and y near 1, rounded once: of the two products the first is exact.
@@ -127,12 +128,12 @@ fn tanh_tail(u: f32) -> f32 {
     fma(fma(TANH[2], u, TANH[1]), u, TANH[0])
 }
 
-/// Added to a number below 2²², leaves it rounded to an integer in the low bits.
-pub(crate) const ROUND: f32 = 12582912.0;
-/// [`ROUND`], and 127 more: the integer is the exponent field of a power of two.
-pub(crate) const ROUND_WITH_BIAS: f32 = ROUND + 127.0;
-/// [`ROUND`], and two biases: half of the integer is an exponent field.
-pub(crate) const ROUND_WITH_TWO_BIASES: f32 = ROUND + 254.0;
+/// Added to a number below 2²¹, rounds it to an integer and leaves the exponent field of its power of two in the low bits.
+pub(crate) const ROUND: f32 = 12_582_912.0 + 127.0;
+/// [`ROUND`] with twice the bias: half of the low bits is an exponent field.
+pub(crate) const ROUND_WITH_TWO_BIASES: f32 = 12_582_912.0 + 254.0;
+/// −log₂ 1.5 + ½: what makes s range from −1/4 to 1/2, where r and s are small beside the unit in the last place of 1 + s.
+pub(crate) const ROUND_SHIFT: f32 = -0.084_962_5;
 /// Added to a number below 2⁸, rounds it to a multiple of 2^-14.
 pub(crate) const ROUND_TO_14_BITS: f32 = 768.0;
 
@@ -147,7 +148,7 @@ pub(crate) const LN2_LO: f32 = -1.904_654_2e-9;
 pub(crate) const LN2_UPPER: f32 = 0.693_115_23;
 pub(crate) const LN2_LOWER: f32 = 3.194_618_3e-5;
 
-pub(crate) const EXP: [f32; 5] = [0.499_999_94, 0.166_665_21, 0.041_668_262, 0.008_368_671, 0.001_382_1];
+pub(crate) const EXP: [f32; 5] = [0.500_000_2, 0.166_665_73, 0.041_658_446, 0.008_359_995, 0.001_464_278_8];
 pub(crate) const LN: [f32; 9] = [
     -0.5,
     0.333_334_5,
@@ -159,4 +160,6 @@ pub(crate) const LN: [f32; 9] = [
     0.104_648_85,
     -0.045_075_68,
 ];
+/// Where tanh changes its formula.
+pub(crate) const TANH_SMALL: f32 = 0.2554;
 pub(crate) const TANH: [f32; 3] = [-0.333_332_27, 0.133_234_19, -0.051_320_326];
