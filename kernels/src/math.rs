@@ -1,5 +1,5 @@
 //! [`reference`](crate::reference)'s exponential, logarithm and the functions made of them, on vectors: the same operations
-//! in the same order.
+//! in the same order, or their negatives and multiples by powers of two, which round alike.
 
 use crate::reference::*;
 use crate::simd::Simd;
@@ -48,8 +48,8 @@ pub(crate) fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
 #[inline(always)]
 pub(crate) fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
     let (one, half) = (s.splat(1.0), s.splat(0.5));
-    let u = s.mul(x, x);
-    let small = s.fma(s.mul(u, polynomial(s, u, &TANH)), x, x);
+    let square = s.mul(x, x);
+    let small = s.fma(s.mul(square, polynomial(s, square, &TANH)), x, x);
     let large = {
         // r is the reference's r/−2, and `series` gives s/−2: all multiples by a power of two, so the bits are the same.
         let (z, r) = reduce(s, s.magnitude_below(s.splat(9.25), x), -2.0, ROUND_SHIFT);
@@ -60,7 +60,7 @@ pub(crate) fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
         let rest = s.fma(u, em1, s.fma(s.neg(u), half, s.fma(s.neg(w), half, one)));
         s.fma(w, rest, s.sub(w, one))
     };
-    let y = s.select(s.le(s.splat(TANH_SMALL), s.abs(x)), large, small);
+    let y = s.select(s.le(s.splat(TANH_SMALL_SQUARE), square), large, small);
     s.copy_sign(y, x)
 }
 

@@ -3,6 +3,10 @@
 //!
 //! Vectors of pulp's tokens do the work; [`Portable`] is one lane of plain Rust.
 
+mod twice;
+
+pub(crate) use twice::Twice;
+
 use crate::fma::fma;
 use crate::reference::{ONE_BITS, ROUND_WITH_TWO_BIASES, THREE_QUARTERS_BITS};
 use pulp::Simd as _;
