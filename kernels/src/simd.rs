@@ -91,7 +91,7 @@ pub trait Simd: Copy {
         self.from_bits(self.or_u(self.to_bits(a), bit))
     }
 
-    /// `a·2^n`, rounded once, for |a| from ½ to 2 and integers `n` from −252 to 254.
+    /// `a·2^n`, rounded once, for |a| from ¼ to 2 and integers `n` from −200 to 200.
     #[inline(always)]
     fn scale(self, a: Self::F, n: Self::F) -> Self::F {
         // Two powers of two, of which the first leaves `a` normal.

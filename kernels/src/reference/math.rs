@@ -115,7 +115,7 @@ fn power(n: f32) -> f32 {
     f32::from_bits((n + ROUND).to_bits() << 23)
 }
 
-/// `y·2^n` for integers n from −252 to 254 and y near 1, rounded once: of the two products the first is exact.
+/// `y·2^n` for y from ¼ to 2 and integers n from −200 to 200, rounded once: of the two products the first is exact.
 fn scale(y: f32, n: f32) -> f32 {
     let biased = (n + ROUND_WITH_TWO_BIASES).to_bits();
     let half = biased >> 1;
