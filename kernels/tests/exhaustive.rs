@@ -5,10 +5,12 @@
 
 use steadynet_kernels::{Isa, ShapeError, elementwise, reference};
 
+type OnSlices = fn(Isa, &[f32], &mut [f32]) -> Result<(), ShapeError>;
+
 /// A function under test.
 struct Case {
     name: &'static str,
-    vector: fn(Isa, &[f32], &mut [f32]) -> Result<(), ShapeError>,
+    vector: OnSlices,
     scalar: fn(f32) -> f32,
     truth: fn(f64) -> f64,
     /// Greatest error in units in the last place of the true result.
