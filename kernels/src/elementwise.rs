@@ -3,7 +3,7 @@
 use crate::isa::Isa;
 use crate::math;
 use crate::matrix::ShapeError;
-use crate::simd::{Kernel, Simd};
+use crate::simd::{Kernel, Simd, Twice};
 use core::marker::PhantomData;
 
 /// A function of one element, on vectors.
@@ -18,9 +18,6 @@ struct Map<'a, F> {
     y: &'a mut [f32],
 }
 
-/// Vectors per turn of the loop: enough independent chains to hide the latency of an operation.
-const UNROLL: usize = 4;
-
 impl<F: Function> Kernel for Map<'_, F> {
     type Output = ();
 
@@ -30,19 +27,22 @@ impl<F: Function> Kernel for Map<'_, F> {
         let len = x.len().min(y.len());
         let (x, y) = (x.as_ptr(), y.as_mut_ptr());
         let mut i = 0;
-        while len - i >= UNROLL * S::LANES {
-            for vector in 0..UNROLL {
-                let at = i + vector * S::LANES;
-                // SAFETY: at + LANES ≤ i + UNROLL·LANES ≤ len, the length of both slices.
-                unsafe { simd.store(y.add(at), F::apply(simd, simd.load(x.add(at)))) }
-            }
-            i += UNROLL * S::LANES;
+        // Four chains at once hide each other's latency.
+        let four = Twice(Twice(simd));
+        while len - i >= 4 * S::LANES {
+            // SAFETY: i + 4·LANES ≤ len, the length of both slices.
+            unsafe { four.store(y.add(i), F::apply(four, four.load(x.add(i)))) }
+            i += 4 * S::LANES;
         }
-        while i < len {
-            let count = S::LANES.min(len - i);
-            // SAFETY: i + count ≤ len, the length of both slices.
+        while len - i >= S::LANES {
+            // SAFETY: i + LANES ≤ len, the length of both slices.
+            unsafe { simd.store(y.add(i), F::apply(simd, simd.load(x.add(i)))) }
+            i += S::LANES;
+        }
+        if i < len {
+            let count = len - i;
+            // SAFETY: i + count = len, the length of both slices.
             unsafe { simd.store_first(y.add(i), F::apply(simd, simd.load_first(x.add(i), count)), count) }
-            i += count;
         }
     }
 }

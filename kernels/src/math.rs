@@ -1,5 +1,5 @@
 //! [`reference`](crate::reference)'s exponential, logarithm and the functions made of them, on vectors: the same operations
-//! in the same order.
+//! in the same order, or their negatives and multiples by powers of two, which round alike.
 
 use crate::reference::*;
 use crate::simd::Simd;
@@ -7,8 +7,9 @@ use crate::simd::Simd;
 /// `e^x`.
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(s: S, x: S::F) -> S::F {
-    let (n, em1) = exp_parts(s, clamp(s, x, -104.0, 89.0));
-    s.scale(s.add(s.splat(1.0), em1), n)
+    let x = s.lesser(s.splat(89.0), s.greater(s.splat(-104.0), x));
+    let (z, r) = reduce(s, x, 1.0, ROUND_SHIFT);
+    s.scale(s.add(s.splat(1.0), series(s, r, &EXP)), s.sub(z, s.splat(ROUND)))
 }
 
 /// The natural logarithm.
@@ -28,16 +29,17 @@ pub(crate) fn ln<S: Simd>(s: S, x: S::F) -> S::F {
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
     let one = s.splat(1.0);
-    let (n, em1) = exp_parts(s, s.lesser(s.splat(104.0), s.abs(x)));
-    let minus_n = s.neg(n);
-    let t = power(s, s.greater(minus_n, s.splat(-64.0)));
+    // −n in place of the reference's n, so that z holds t; the roundings are symmetric.
+    let (z, r) = reduce(s, s.lesser(s.splat(104.0), s.abs(x)), -1.0, -ROUND_SHIFT);
+    let em1 = series(s, r, &EXP);
+    let t = power(s, s.greater(z, s.splat(ROUND - 64.0)));
     let b = s.add(one, t);
     let w = s.div(one, s.add(b, em1));
     let minus_w = s.neg(w);
     let rest = s.fma(minus_w, em1, s.fma(minus_w, b, one));
-    let rest = s.select(s.lt(s.splat(23.0), n), s.fma(minus_w, t, rest), rest);
+    let rest = s.select(s.lt(z, s.splat(ROUND - 23.0)), s.fma(minus_w, t, rest), rest);
     let w = s.fma(w, rest, w);
-    let below = s.scale(w, minus_n);
+    let below = s.scale(w, s.sub(z, s.splat(ROUND)));
     let above = s.fma(s.neg(t), w, one);
     s.select(s.lt(x, s.splat(0.0)), below, above)
 }
@@ -45,22 +47,20 @@ pub(crate) fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
 /// The hyperbolic tangent.
 #[inline(always)]
 pub(crate) fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
-    let a = s.abs(x);
+    let (one, half) = (s.splat(1.0), s.splat(0.5));
+    let square = s.mul(x, x);
+    let small = s.fma(s.mul(square, polynomial(s, square, &TANH)), x, x);
     let large = {
-        let (one, half) = (s.splat(1.0), s.splat(0.5));
-        let (n, em1) = exp_parts(s, s.lesser(s.splat(18.5), s.add(a, a)));
-        let t = s.mul(half, power(s, n));
-        let b = s.add(half, t);
-        let w = s.div(one, s.fma(t, em1, b));
-        let minus_w = s.neg(w);
-        let rest = s.fma(s.mul(minus_w, t), em1, s.fma(minus_w, b, one));
-        s.fma(minus_w, rest, s.sub(one, w))
+        // r is the reference's r/−2, and `series` gives s/−2: all multiples by a power of two, so the bits are the same.
+        let (z, r) = reduce(s, s.magnitude_below(s.splat(9.25), x), -2.0, ROUND_SHIFT);
+        let em1 = series(s, r, &EXP_TIMES_MINUS_TWO);
+        let t = power(s, z);
+        let w = s.div(one, s.fma(s.neg(t), em1, s.fma(t, half, half)));
+        let u = s.mul(w, t);
+        let rest = s.fma(u, em1, s.fma(s.neg(u), half, s.fma(s.neg(w), half, one)));
+        s.fma(w, rest, s.sub(w, one))
     };
-    let small = {
-        let u = s.mul(a, a);
-        s.fma(s.mul(u, polynomial(s, u, &TANH)), a, a)
-    };
-    let y = s.select(s.le(s.splat(0.2554), a), large, small);
+    let y = s.select(s.le(s.splat(TANH_SMALL_SQUARE), square), large, small);
     s.copy_sign(y, x)
 }
 
@@ -69,35 +69,44 @@ pub(crate) fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
 pub(crate) fn softplus<S: Simd>(s: S, x: S::F) -> S::F {
     let zero = s.splat(0.0);
     let e = {
-        let (n, em1) = exp_parts(s, clamp(s, s.neg(s.abs(x)), -104.0, 0.0));
-        s.scale(s.add(s.splat(1.0), em1), n)
+        let (z, r) = reduce(s, s.lesser(s.splat(104.0), s.abs(x)), -1.0, ROUND_SHIFT);
+        s.scale(s.sub(s.splat(1.0), series(s, r, &EXP_TIMES_MINUS_ONE)), s.sub(z, s.splat(ROUND)))
     };
     let small = s.lt(e, s.splat(0.5));
     let f = s.select(small, e, s.mul(s.sub(e, s.splat(1.0)), s.splat(0.5)));
     let upper = s.select(small, zero, s.splat(LN2_UPPER));
     let lower = s.select(small, zero, s.splat(LN2_LOWER));
     let tail = s.add(s.fma(s.mul(f, f), polynomial(s, f, &LN), f), lower);
-    s.add(s.add(s.greater(x, zero), upper), tail)
+    s.add(upper, s.add(s.greater(x, zero), tail))
 }
 
-/// `e^x = 2^n·(1 + s)`.
+/// `(z, r)` with `z = n + ROUND` and `e^(k·x) = 2^n·e^(k·r)`, for k a power of two or its negative.
 #[inline(always)]
-fn exp_parts<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
-    let round = s.splat(ROUND);
-    let n = s.sub(s.fma(x, s.splat(LOG2_E), round), round);
-    let r = s.fma(n, s.splat(-LN2_LO), s.fma(n, s.splat(-LN2_HI), x));
-    (n, s.fma(s.mul(r, r), polynomial(s, r, &EXP), r))
+fn reduce<S: Simd>(s: S, x: S::F, k: f32, shift: f32) -> (S::F, S::F) {
+    let z = s.add(s.fma(x, s.splat(k * LOG2_E), s.splat(shift)), s.splat(ROUND));
+    let n = s.sub(z, s.splat(ROUND));
+    (z, s.fma(n, s.splat(-LN2_LO / k), s.fma(n, s.splat(-LN2_HI / k), x)))
 }
 
-/// `2^n` for integers n from −126 to 127.
+/// `r + r²·(c[0] + c[1]·r + …)`.
 #[inline(always)]
-fn power<S: Simd>(s: S, n: S::F) -> S::F {
-    s.from_bits(s.shl::<23>(s.to_bits(s.add(n, s.splat(ROUND_WITH_BIAS)))))
+fn series<S: Simd>(s: S, r: S::F, c: &[f32; 5]) -> S::F {
+    s.fma(s.mul(r, r), polynomial(s, r, c), r)
 }
 
+/// [`EXP`] for `(e^(k·r) − 1)/k`.
+const fn exp_times(k: f32) -> [f32; 5] {
+    let power = k * k;
+    [k * EXP[0], power * EXP[1], power * k * EXP[2], power * power * EXP[3], power * power * k * EXP[4]]
+}
+
+const EXP_TIMES_MINUS_ONE: [f32; 5] = exp_times(-1.0);
+const EXP_TIMES_MINUS_TWO: [f32; 5] = exp_times(-2.0);
+
+/// `2^n` of `z = n + ROUND`, n from −126 to 127.
 #[inline(always)]
-fn clamp<S: Simd>(s: S, x: S::F, lo: f32, hi: f32) -> S::F {
-    s.lesser(s.splat(hi), s.greater(s.splat(lo), x))
+fn power<S: Simd>(s: S, z: S::F) -> S::F {
+    s.from_bits(s.shl::<23>(s.to_bits(z)))
 }
 
 /// `c[0] + c[1]·t + c[2]·t² + …`, from the last coefficient (Horner).

@@ -10,6 +10,7 @@ mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
+mod twice;
 
 #[cfg(target_arch = "x86_64")]
 pub use avx2::Avx2;
@@ -20,6 +21,7 @@ pub use neon::Neon;
 pub use portable::Portable;
 #[cfg(target_arch = "x86_64")]
 pub use portable::PortableFma;
+pub(crate) use twice::Twice;
 
 use crate::reference::{ONE_BITS, ROUND_WITH_TWO_BIASES, THREE_QUARTERS_BITS};
 
@@ -116,14 +118,20 @@ pub trait Simd: Copy {
         self.select(self.lt(b, a), a, b)
     }
 
-    /// The magnitude of `a`, which has no sign bit, with the sign of `sign`.
+    /// `|x|` if it is less than `limit`, else `limit` (for NaN too).
+    #[inline(always)]
+    fn magnitude_below(self, limit: Self::F, x: Self::F) -> Self::F {
+        self.lesser(self.abs(x), limit)
+    }
+
+    /// `a` with its sign bit set if that of `sign` is.
     #[inline(always)]
     fn copy_sign(self, a: Self::F, sign: Self::F) -> Self::F {
         let bit = self.and_u(self.to_bits(sign), self.splat_u(0x8000_0000));
         self.from_bits(self.or_u(self.to_bits(a), bit))
     }
 
-    /// `a·2^n`, rounded once, for |a| from ½ to 2 and integers `n` from −252 to 254.
+    /// `a·2^n`, rounded once, for |a| from ¼ to 2 and integers `n` from −200 to 200.
     #[inline(always)]
     fn scale(self, a: Self::F, n: Self::F) -> Self::F {
         // Two powers of two, of which the first leaves `a` normal.

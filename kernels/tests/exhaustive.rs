@@ -5,37 +5,63 @@
 
 use steadynet_kernels::{Isa, ShapeError, elementwise, reference};
 
+type OnSlices = fn(Isa, &[f32], &mut [f32]) -> Result<(), ShapeError>;
+
 /// A function under test.
 struct Case {
     name: &'static str,
-    vector: fn(Isa, &[f32], &mut [f32]) -> Result<(), ShapeError>,
+    vector: OnSlices,
     scalar: fn(f32) -> f32,
     truth: fn(f64) -> f64,
     /// Greatest error in units in the last place of the true result.
     bound: f64,
+    monotone: bool,
     odd: bool,
 }
 
-const EXP: Case =
-    Case { name: "exp", vector: elementwise::exp, scalar: reference::exp, truth: f64::exp, bound: 1.1, odd: false };
-const LN: Case =
-    Case { name: "ln", vector: elementwise::ln, scalar: reference::ln, truth: f64::ln, bound: 1.1, odd: false };
+const EXP: Case = Case {
+    name: "exp",
+    vector: elementwise::exp,
+    scalar: reference::exp,
+    truth: f64::exp,
+    bound: 1.0,
+    monotone: true,
+    odd: false,
+};
+const LN: Case = Case {
+    name: "ln",
+    vector: elementwise::ln,
+    scalar: reference::ln,
+    truth: f64::ln,
+    bound: 1.0,
+    monotone: true,
+    odd: false,
+};
 const SIGMOID: Case = Case {
     name: "sigmoid",
     vector: elementwise::sigmoid,
     scalar: reference::sigmoid,
     truth: |x| 1.0 / (1.0 + (-x).exp()),
-    bound: 1.1,
+    bound: 1.0,
+    monotone: true,
     odd: false,
 };
-const TANH: Case =
-    Case { name: "tanh", vector: elementwise::tanh, scalar: reference::tanh, truth: f64::tanh, bound: 1.1, odd: true };
+const TANH: Case = Case {
+    name: "tanh",
+    vector: elementwise::tanh,
+    scalar: reference::tanh,
+    truth: f64::tanh,
+    bound: 1.0,
+    monotone: true,
+    odd: true,
+};
 const SOFTPLUS: Case = Case {
     name: "softplus",
     vector: elementwise::softplus,
     scalar: reference::softplus,
     truth: |x| x.max(0.0) + if x.is_nan() { x } else { (-x.abs()).exp().ln_1p() },
     bound: 2.0,
+    monotone: false,
     odd: false,
 };
 const CASES: [Case; 5] = [EXP, LN, SIGMOID, TANH, SOFTPLUS];
@@ -93,7 +119,8 @@ fn survey(case: &Case, range: std::ops::Range<u64>) -> Worst {
             if error > worst.ulps {
                 worst = Worst { ulps: error, at: x };
             }
-            assert!(!(y < before), "{} falls from {before:e} to {y:e} at {x:e} ({:#x})", case.name, x.to_bits());
+            let falls = case.monotone && y < before;
+            assert!(!falls, "{} falls from {before:e} to {y:e} at {x:e} ({:#x})", case.name, x.to_bits());
             before = y;
         }
         for &isa in &others {
@@ -132,31 +159,31 @@ fn exhaustive(case: Case) {
 }
 
 #[test]
-#[ignore = "every f32: half a minute in release"]
+#[ignore = "every f32: about a minute in release on two cores"]
 fn exhaustive_exp() {
     exhaustive(EXP);
 }
 
 #[test]
-#[ignore = "every f32: half a minute in release"]
+#[ignore = "every f32: about a minute in release on two cores"]
 fn exhaustive_ln() {
     exhaustive(LN);
 }
 
 #[test]
-#[ignore = "every f32: half a minute in release"]
+#[ignore = "every f32: about a minute in release on two cores"]
 fn exhaustive_sigmoid() {
     exhaustive(SIGMOID);
 }
 
 #[test]
-#[ignore = "every f32: half a minute in release"]
+#[ignore = "every f32: about a minute in release on two cores"]
 fn exhaustive_tanh() {
     exhaustive(TANH);
 }
 
 #[test]
-#[ignore = "every f32: half a minute in release"]
+#[ignore = "every f32: about a minute in release on two cores"]
 fn exhaustive_softplus() {
     exhaustive(SOFTPLUS);
 }
@@ -164,7 +191,8 @@ fn exhaustive_softplus() {
 /// The ends, the borders of the subnormals and the arguments at which a function over- or underflows or changes its formula.
 fn specials() -> Vec<f32> {
     let mut positive = vec![0.0, f32::MIN_POSITIVE, f32::MAX, f32::INFINITY, f32::NAN, 1e-45, 1e-40, 1e30];
-    for centre in [1.0f32, 0.5, 0.75, 1.5, 2.0, 0.2554, 0.34657, 0.69315, 9.01, 9.25, 17.3, 64.0, 87.336, 88.7228] {
+    for centre in [1.0f32, 0.5, 0.75, 1.5, 2.0, 0.2554, 0.28768, 0.40547, 9.01, 9.25, 16.2, 17.3, 44.4, 87.336, 88.7228]
+    {
         positive.extend((-3..=3).map(|step| f32::from_bits(centre.to_bits().wrapping_add_signed(step))));
     }
     for centre in [103.278f32, 103.972, 104.0] {

@@ -4,7 +4,7 @@ use super::pack::Operand;
 use crate::activation::{Activation, Function, with_function};
 use crate::matrix::{Mat, MatMut};
 use crate::optimizer::{MAX_STATES, Rule, Update, with_rule};
-use crate::simd::{Kernel, Simd};
+use crate::simd::{Kernel, Simd, Twice};
 use core::marker::PhantomData;
 
 /// What a product does with each sum `s[i,j] = Σₚ a[i,p]·b[p,j]`.
@@ -232,20 +232,30 @@ impl<F> Copy for Backward<F> {}
 /// Takes every vector of the block through `element`. (Reached only through `finish_block`, which states the promises.)
 #[inline(always)]
 fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: E) {
-    let Block { sums, sums_row_stride, row, col, rows, cols } = block;
-    for i in 0..rows {
+    for i in 0..block.rows {
         let mut j = 0;
-        while j < cols {
-            let at = Place { row: row + i, col: col + j, count: S::LANES.min(cols - j) };
-            let to = c.0.at(at.row, at.col).ptr.cast_mut();
-            // SAFETY: the caller of `finish_block` promises every element of the block, in the sums, in C and in the operands;
-            // more than one lane is used only where all columns lie side by side.
-            unsafe {
-                let s = load(simd, sums.add(i * sums_row_stride + j), at.count);
-                store(simd, to, element.element(simd, s, at, to), at.count);
-            }
+        // Two vectors at once, where there are two, hide each other's latency. (Single lanes may lie apart.)
+        while S::LANES > 1 && block.cols - j >= 2 * S::LANES {
+            vector(Twice(simd), block, c, element, i, j);
+            j += 2 * S::LANES;
+        }
+        while j < block.cols {
+            vector(simd, block, c, element, i, j);
             j += S::LANES;
         }
+    }
+}
+
+/// Takes the vector at row `i`, column `j` of the block, as far as the block goes, through `element`.
+#[inline(always)]
+fn vector<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: E, i: usize, j: usize) {
+    let at = Place { row: block.row + i, col: block.col + j, count: S::LANES.min(block.cols - j) };
+    let to = c.0.at(at.row, at.col).ptr.cast_mut();
+    // SAFETY: the caller of `finish_block` promises every element of the block, in the sums, in C and in the operands; more
+    // than one lane is used only where all columns lie side by side.
+    unsafe {
+        let sums = load(simd, block.sums.add(i * block.sums_row_stride + j), at.count);
+        store(simd, to, element.element(simd, sums, at, to), at.count);
     }
 }
 

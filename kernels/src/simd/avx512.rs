@@ -127,6 +127,11 @@ impl Simd for Avx512 {
         self.0.avx512f._mm512_max_ps(a, b)
     }
     #[inline(always)]
+    fn magnitude_below(self, limit: __m512, x: __m512) -> __m512 {
+        // The smaller magnitude of the two, sign bit cleared; of a NaN and a number the number.
+        self.0.avx512dq._mm512_range_ps::<0b1010>(x, limit)
+    }
+    #[inline(always)]
     fn scale(self, a: __m512, n: __m512) -> __m512 {
         self.0.avx512f._mm512_scalef_ps(a, n)
     }
