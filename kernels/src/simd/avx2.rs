@@ -50,6 +50,11 @@ impl Simd for Avx2 {
         self.0.fma._mm256_fmadd_ps(a, b, c)
     }
     #[inline(always)]
+    fn pin(self, a: __m256) -> __m256 {
+        // SAFETY: the token proves AVX.
+        unsafe { pin(a) }
+    }
+    #[inline(always)]
     fn neg(self, a: __m256) -> __m256 {
         self.from_bits(self.xor_u(self.to_bits(a), self.splat_u(0x8000_0000)))
     }
@@ -146,4 +151,12 @@ impl Simd for Avx2 {
         // SAFETY: the mask has `count` lanes set, which the caller promises to be writable; the others are not accessed.
         unsafe { self.0.avx._mm256_maskstore_ps(ptr, self.to_bits(self.first(count)), value) }
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+fn pin(mut a: __m256) -> __m256 {
+    // SAFETY: no instruction.
+    unsafe { core::arch::asm!("/* {} */", inout(ymm_reg) a, options(nostack, preserves_flags)) }
+    a
 }

@@ -50,6 +50,12 @@ impl Simd for Neon {
         self.0.neon.vfmaq_f32(c, a, b)
     }
     #[inline(always)]
+    fn pin(self, mut a: float32x4_t) -> float32x4_t {
+        // SAFETY: no instruction.
+        unsafe { core::arch::asm!("/* {0:v} */", inout(vreg) a, options(nostack, preserves_flags)) }
+        a
+    }
+    #[inline(always)]
     fn neg(self, a: float32x4_t) -> float32x4_t {
         self.0.neon.vnegq_f32(a)
     }
