@@ -37,7 +37,7 @@ pub enum Init {
 
 /// `Φ(−2)`, the normal distribution below −2, and what lies between −2 and 2.
 const BELOW_MINUS_TWO: f32 = 0.022_750_132;
-const WITHIN_TWO: f32 = 0.954_499_74;
+const WITHIN_TWO: f32 = 0.954_499_7;
 
 impl Init {
     /// Every form, as [`Init::from_str`] spells it.

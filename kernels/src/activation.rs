@@ -56,6 +56,7 @@ activations! {
     Relu = "relu",
 }
 
+#[allow(clippy::single_component_path_imports, reason = "it gives the macro a path")]
 pub(crate) use with_function;
 
 impl Activation {

@@ -17,7 +17,7 @@ pub const fn fma(a: f32, b: f32, c: f32) -> f32 {
     let error = (product - (sum - shadow)) + (addend - shadow);
     let bits = sum.to_bits();
     // An even, inexact, finite sum moves one unit toward the exact value. (NaN, from infinities, is not inexact.)
-    let odd = if (error > 0.0 || error < 0.0) && bits & 1 == 0 {
+    let odd = if error.abs() > 0.0 && bits & 1 == 0 {
         if (error > 0.0) == (sum > 0.0) { bits + 1 } else { bits - 1 }
     } else {
         bits
@@ -26,12 +26,12 @@ pub const fn fma(a: f32, b: f32, c: f32) -> f32 {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "powers of two, which are exact, and the fma to compare with")]
 mod tests {
     use super::fma;
     use proptest::prelude::*;
 
     /// The machine's own: an instruction where there is one, else the C library's.
-    #[allow(clippy::disallowed_methods)]
     fn native(a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
     }

@@ -48,6 +48,7 @@ impl<S: Simd, K: Kernel> pulp::NullaryFnOnce for Inside<S, K> {
 /// A token that proves that the CPU can run its instructions, and the operations on its vectors.
 ///
 /// Lanes are `f32` (`F`) or `u32` (`U`); comparisons give masks (`M`) and are false when an operand is NaN.
+#[allow(clippy::wrong_self_convention, reason = "a token comes first in every operation")]
 pub trait Simd: Copy {
     type F: Copy;
     type U: Copy;
