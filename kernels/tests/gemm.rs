@@ -180,8 +180,8 @@ fn blocks_are_part_of_the_definition() {
     let k = K_BLOCK + 1;
     let mut a = vec![0.0; k];
     a[0] = 1.0;
-    a[k_block_len(k)] = 2f32.powi(-24);
-    a[k - 1] = 2f32.powi(-24);
+    a[k_block_len(k)] = f32::EPSILON / 2.0;
+    a[k - 1] = f32::EPSILON / 2.0;
     assert_eq!(reference::dot(k, |p| a[p], |_| 1.0), 1.0 + f32::EPSILON);
 }
 
