@@ -1,0 +1,55 @@
+//! Any product on any instruction set gives the bits of the reference, and touches nothing between the elements of C.
+#![no_main]
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use steadynet_kernels::{Activation, Epilogue, Isa, Mat, MatMut, gemm, gemm_scratch_len, reference};
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    m: u8,
+    k: u16,
+    n: u8,
+    turned: [bool; 3],
+    gaps: [u8; 3],
+    epilogue: u8,
+    elements: Vec<f32>,
+}
+
+/// Strides of a matrix, and how much memory it takes.
+fn storage(rows: usize, cols: usize, turned: bool, gap: u8) -> (usize, usize, usize) {
+    let gap = usize::from(gap % 8);
+    if turned { (1, rows + gap, cols * (rows + gap)) } else { (cols + gap, 1, rows * (cols + gap)) }
+}
+
+fuzz_target!(|input: Input| {
+    let (m, k, n) = (usize::from(input.m) % 80, usize::from(input.k) % 1200, usize::from(input.n) % 80);
+    if input.elements.is_empty() {
+        return;
+    }
+    let mut elements = input.elements.iter().copied().cycle();
+    let mut fill = |len: usize| -> Vec<f32> { elements.by_ref().take(len).collect() };
+    let (a_rs, a_cs, a_len) = storage(m, k, input.turned[0], input.gaps[0]);
+    let (b_rs, b_cs, b_len) = storage(k, n, input.turned[1], input.gaps[1]);
+    let (c_rs, c_cs, c_len) = storage(m, n, input.turned[2], input.gaps[2]);
+    let (a, b, c, bias) = (fill(a_len), fill(b_len), fill(c_len), fill(n));
+    let a = Mat::with_strides(&a, m, k, a_rs, a_cs).expect("a fits");
+    let b = Mat::with_strides(&b, k, n, b_rs, b_cs).expect("b fits");
+    let activation = Activation::ALL[usize::from(input.epilogue / 3) % Activation::ALL.len()];
+    let epilogue = || match input.epilogue % 3 {
+        0 => Epilogue::Store,
+        1 => Epilogue::Bias { bias: &bias, activation },
+        _ => Epilogue::Accumulate { alpha: 0.5 },
+    };
+    let mut expected = c.clone();
+    reference::gemm(a, b, &mut MatMut::with_strides(&mut expected, m, n, c_rs, c_cs).expect("c fits"), epilogue());
+    for isa in Isa::available() {
+        let mut ours = c.clone();
+        let mut scratch = vec![f32::NAN; gemm_scratch_len(m, k, n)];
+        let view = MatMut::with_strides(&mut ours, m, n, c_rs, c_cs).expect("c fits");
+        gemm(isa, a, b, view, epilogue(), &mut scratch).expect("shapes agree");
+        for (at, (x, y)) in ours.iter().zip(&expected).enumerate() {
+            assert!(x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan(), "{isa} {m}×{k}×{n}: element {at}: {x} {y}");
+        }
+    }
+});
