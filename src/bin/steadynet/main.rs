@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 /// Dense neural networks with the same bits on every machine, thread count and batch size
 #[derive(Parser)]
-#[command(name = "steadynet", version, max_term_width = 110, disable_help_subcommand = true)]
+#[command(name = "steadynet", version, max_term_width = 110, disable_help_subcommand = true, args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -11,10 +11,10 @@ impl Progress {
         let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(epochs.into()), target);
         // A template that cannot be read, which a test would show, leaves the plain bar.
-        if let Ok(style) = ProgressStyle::with_template("epoch {pos}/{len} {bar:24.cyan/blue} {msg} ({eta} left)") {
+        if let Ok(style) = ProgressStyle::with_template("epoch {pos}/{len} {bar:16.cyan/blue} {msg}, {eta} left") {
             bar.set_style(style.progress_chars("━╸─"));
         }
-        bar.tick();
+        bar.set_message("begins");
         Progress(bar)
     }
 
@@ -25,13 +25,13 @@ impl Progress {
         }
         let mut message = format!("loss {:.4}", epoch.loss);
         if let Some(loss) = epoch.validation_loss {
-            message += &format!(", validation loss {loss:.4}");
+            message += &format!(", validation {loss:.4}");
         }
         if let Some(accuracy) = epoch.validation_accuracy {
-            message += &format!(", accuracy {:.2}%", 100.0 * accuracy);
+            message += &format!(" ({:.2}%)", 100.0 * accuracy);
         }
+        self.0.set_position(epoch.epoch as u64);
         self.0.set_message(message);
-        self.0.inc(1);
     }
 
     /// Takes the bar away: the report follows.
