@@ -95,7 +95,7 @@ fn the_default_training_of_the_digits() {
     let place = Place::new();
     let text = place.ok("train digits");
     for part in
-        ["1294 rows to train on, 144 to validate, 359 to test", "test      accuracy", "model.safetensors", "loss.svg"]
+        ["1294 to train on, 144 to validate, 359 to test", "test      accuracy", "model.safetensors", "loss.svg"]
     {
         assert!(text.contains(part), "{part} is not in:\n{text}");
     }
@@ -388,17 +388,19 @@ fn wrong_usage_is_explained() {
 #[test]
 fn a_closed_pipe_is_no_failure() {
     let place = Place::new();
-    place.ok("train digits --hidden none --epochs 1 --quiet --no-plot");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_steadynet"))
-        .args(["predict", "model.safetensors", "digits", "--proba"])
-        .current_dir(place.0.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+    for arguments in ["train digits --hidden none --epochs 1", "predict model.safetensors digits --proba"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_steadynet"))
+            .args(arguments.split(' '))
+            .current_dir(place.0.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{arguments}");
+    }
+    assert_eq!(place.files(), ["loss.svg", "model.safetensors"], "the training went on without a reader");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use steadynet::{Dataset, Loss, Model};
 
 /// What DATA can be, for the help texts.
 pub const DATA_HELP: &str = "`digits` (built in: 1797 handwritten digits of 8×8 pixels), a folder with the four IDX files of MNIST \
-     (.gz or not), a CSV file (.gz or not), or `-` for CSV from standard input";
+     (.gz or not), a CSV file (.gz or not), or `-` for CSV from standard input; a file of the name `digits` is `./digits`";
 
 /// DATA on the command line.
 #[derive(Clone)]
@@ -152,6 +152,7 @@ impl Source {
         match self {
             Source::Digits => "digits".into(),
             Source::StandardInput => "standard input".into(),
+            Source::Path(path) if path.as_os_str().is_empty() => "\"\"".into(),
             Source::Path(path) => path.display().to_string(),
         }
     }

@@ -60,10 +60,11 @@ fn text(model: &Model) -> String {
         Loss::BinaryCrossEntropy => " (a prediction is the sigmoid of the last layer)",
         _ => "",
     };
+    text.push('\n');
     let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "{name:<14}  {value}");
+        let _ = writeln!(text, "{name:<13}  {value}");
     };
-    line("\nparameters", format!(" {}", network.parameter_count()));
+    line("parameters", network.parameter_count().to_string());
     line("loss", format!("{}{meaning}", network.loss()));
     line("preprocessing", model.preprocessing.as_ref().map_or("none".into(), preprocessing));
     if let Some(names) = &model.class_names {
@@ -75,7 +76,7 @@ fn text(model: &Model) -> String {
     if let Some(name) = &model.target_name {
         line("target", printable(name));
     }
-    line("weights SHA-256", model.weights_sha256());
+    line("SHA-256", model.weights_sha256());
     if !model.training.is_empty() {
         text.push_str("\ntraining\n");
         for (name, value) in &model.training {

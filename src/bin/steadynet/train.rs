@@ -191,7 +191,11 @@ impl Train {
         let network = self.network(&training, loss)?;
         let report = Report { source: &self.data, parts: &parts, seed: self.seed };
         if !self.quiet && !self.json {
-            print(report.before(&network))?;
+            // The model is wanted even if nobody reads on.
+            match print(report.before(&network)) {
+                Err(Failure::ClosedPipe) => {}
+                other => other?,
+            }
         }
 
         let trainer = self.trainer(optimizer);
@@ -241,10 +245,14 @@ impl Train {
         }
     }
 
-    /// Where the plot goes, if there is to be one.
+    /// Where the plot goes, if there is to be one: nothing belongs beside a device such as /dev/null.
     fn plot_path(&self) -> Option<PathBuf> {
-        let beside = || self.out.with_file_name("loss.svg");
-        (!self.no_plot).then(|| self.plot.clone().unwrap_or_else(beside))
+        let device = self.out.exists() && !self.out.is_file();
+        match &self.plot {
+            Some(path) => Some(path.clone()),
+            None if self.no_plot || device => None,
+            None => Some(self.out.with_file_name("loss.svg")),
+        }
     }
 
     fn check_outputs(&self, plot: Option<&Path>) -> Result<(), Failure> {

@@ -33,7 +33,7 @@ impl Report<'_> {
         part.map_or(0, Dataset::rows)
     }
 
-    /// The data and the network in two lines.
+    /// The data and the network in a few lines.
     pub fn before(&self, network: &Network) -> String {
         let Parts { training, validation, test, .. } = self.parts;
         let targets = match training.class_names() {
@@ -41,7 +41,7 @@ impl Report<'_> {
             None => "a number to predict".to_owned(),
         };
         let mut text = format!(
-            "data      {}: {} features, {targets}; {} rows to train on, {} to validate, {} to test\n",
+            "data      {}: {} features, {targets}\nrows      {} to train on, {} to validate, {} to test\n",
             printable(&self.source.name()),
             training.columns(),
             training.rows(),
@@ -67,13 +67,13 @@ impl Report<'_> {
             let _ = writeln!(text, "{name:<8}  {value}");
         };
         if let Some(last) = after.history.epochs.last() {
-            line("epochs", format!("{}, {}", after.history.epochs.len(), measured(last)));
+            line("epochs", format!("{}: {}", after.history.epochs.len(), measured(last)));
         }
         if let Some(test) = after.test {
             line("test", test.summary());
         }
         line("model", after.model_path.display().to_string());
-        line("SHA-256", format!("{} (weights)", after.model.weights_sha256()));
+        line("SHA-256", after.model.weights_sha256());
         if let Some(path) = after.plot {
             line("plot", path.display().to_string());
         }
@@ -140,12 +140,12 @@ fn topology(network: &Network) -> String {
 /// Losses and accuracies of an epoch in a line.
 fn measured(epoch: &Epoch) -> String {
     let part = |loss: f64, accuracy: Option<f64>| {
-        let accuracy = accuracy.map_or(String::new(), |accuracy| format!(" ({:.2}% right)", 100.0 * accuracy));
+        let accuracy = accuracy.map_or(String::new(), |accuracy| format!(" ({:.2}%)", 100.0 * accuracy));
         format!("{loss:.4}{accuracy}")
     };
     let mut text = format!("training loss {}", part(epoch.loss, epoch.accuracy));
     if let Some(loss) = epoch.validation_loss {
-        let _ = write!(text, ", validation loss {}", part(loss, epoch.validation_accuracy));
+        let _ = write!(text, ", validation {}", part(loss, epoch.validation_accuracy));
     }
     text
 }
