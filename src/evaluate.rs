@@ -124,31 +124,29 @@ impl Network {
     /// # Errors
     /// [`Error::Features`] or [`Error::Targets`] if the data does not fit the network.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation, Error> {
-        evaluate(self, data, Isa::detect(), Parallelism::default())
+        self.evaluate_on(data, Isa::detect(), Parallelism::default())
     }
-}
 
-/// [`Network::evaluate`] on a chosen instruction set and with chosen parallelism.
-pub(crate) fn evaluate(
-    network: &Network,
-    data: &Dataset,
-    isa: Isa,
-    parallelism: Parallelism,
-) -> Result<Evaluation, Error> {
-    check_data(network, data)?;
-    let (rows, outputs) = (data.rows(), network.outputs());
-    let logits = network.logits_on(data.features(), isa, parallelism)?;
-    let logits = Mat::new(&logits, rows, outputs)?;
-    let targets = match data.targets() {
-        Targets::Classes { labels, .. } => TargetRows::Labels(labels),
-        Targets::Values { values, .. } => TargetRows::Values(Mat::new(values, rows, outputs)?),
-    };
-    let (mut losses, mut gradient) = (vec![0.0; rows], vec![0.0; rows * outputs]);
-    network.loss().rows(isa, logits, targets, rows, MatMut::new(&mut gradient, rows, outputs)?, &mut losses)?;
-    let loss = losses.iter().copied().map(f64::from).sum::<f64>() / (rows * network.loss().terms(outputs)) as f64;
-    let accuracy = data.labels().map(|labels| {
-        let hit = |(i, &label): (usize, &u32)| logits.row(i).and_then(argmax) == Some(label as usize);
-        labels.iter().enumerate().filter(|&row| hit(row)).count() as f64 / rows as f64
-    });
-    Ok(Evaluation { loss, accuracy })
+    /// [`evaluate`](Network::evaluate) on a chosen instruction set and with chosen parallelism.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Network::evaluate).
+    pub fn evaluate_on(&self, data: &Dataset, isa: Isa, parallelism: Parallelism) -> Result<Evaluation, Error> {
+        check_data(self, data)?;
+        let (rows, outputs) = (data.rows(), self.outputs());
+        let logits = self.logits_on(data.features(), isa, parallelism)?;
+        let logits = Mat::new(&logits, rows, outputs)?;
+        let targets = match data.targets() {
+            Targets::Classes { labels, .. } => TargetRows::Labels(labels),
+            Targets::Values { values, .. } => TargetRows::Values(Mat::new(values, rows, outputs)?),
+        };
+        let (mut losses, mut gradient) = (vec![0.0; rows], vec![0.0; rows * outputs]);
+        self.loss().rows(isa, logits, targets, rows, MatMut::new(&mut gradient, rows, outputs)?, &mut losses)?;
+        let loss = losses.iter().copied().map(f64::from).sum::<f64>() / (rows * self.loss().terms(outputs)) as f64;
+        let accuracy = data.labels().map(|labels| {
+            let hit = |(i, &label): (usize, &u32)| logits.row(i).and_then(argmax) == Some(label as usize);
+            labels.iter().enumerate().filter(|&row| hit(row)).count() as f64 / rows as f64
+        });
+        Ok(Evaluation { loss, accuracy })
+    }
 }

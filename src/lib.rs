@@ -53,6 +53,8 @@ pub mod plot;
 mod plot_scale;
 pub mod terminal_plot;
 mod trainer;
+#[cfg(all(feature = "data", feature = "model-file"))]
+pub mod verify;
 mod workspace;
 
 pub use data::{Dataset, Preprocessing, Targets};

@@ -3,7 +3,7 @@
 use crate::aligned::Aligned;
 use crate::data::{Dataset, Targets, shuffle};
 use crate::error::Error;
-use crate::evaluate::{Evaluation, evaluate};
+use crate::evaluate::Evaluation;
 use crate::history::{Epoch, History};
 use crate::metrics::argmax;
 use crate::network::Network;
@@ -232,7 +232,7 @@ impl<'a> Fit<'a> {
             }
             let epoch = self.epoch(network, number).inspect_err(|_| network.clone_from(&good))?;
             let measured = match validation {
-                Some(data) => Some(evaluate(network, data, self.trainer.isa, self.parallelism)?),
+                Some(data) => Some(network.evaluate_on(data, self.trainer.isa, self.parallelism)?),
                 None => None,
             };
             good.clone_from(network);

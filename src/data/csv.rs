@@ -97,6 +97,8 @@ pub struct Features {
     pub rows: usize,
     /// Number of features a row.
     pub columns: usize,
+    /// Names of the columns, if the file has a header.
+    pub names: Option<Vec<String>>,
 }
 
 /// Reads features and targets from a file.
@@ -179,8 +181,8 @@ fn dataset(bytes: impl Read, options: &CsvOptions) -> Result<Dataset, DataError>
     match table.names {
         None => Ok(data),
         Some(mut names) => {
-            names.remove(target);
-            data.with_feature_names(names)
+            let target_name = names.remove(target);
+            data.with_target_name(target_name).with_feature_names(names)
         }
     }
 }
@@ -205,7 +207,13 @@ fn features(bytes: impl Read, columns: usize, options: &CsvOptions) -> Result<Fe
     if values.is_empty() {
         return Err(DataError::Empty { operand: "rows" });
     }
-    Ok(Features { rows: values.len() / columns, values, columns })
+    let names = table.names.map(|mut names| {
+        if let Some(target) = target {
+            names.remove(target);
+        }
+        names
+    });
+    Ok(Features { rows: values.len() / columns, values, columns, names })
 }
 
 /// A file without its byte order mark, with [`END`] after it.
@@ -509,6 +517,7 @@ mod tests {
             let options = CsvOptions { target, ..CsvOptions::default() };
             let with_header = classes(&headed, &options).unwrap();
             assert_eq!(with_header.feature_names().unwrap(), ["length", "width"]);
+            assert_eq!(with_header.target_name(), Some("kind"));
             assert_eq!((with_header.features(), with_header.targets()), (data.features(), data.targets()));
         }
     }
@@ -627,15 +636,21 @@ mod tests {
     #[test]
     fn features_with_or_without_the_target() {
         let of = |text: &str, target: &str| read_features_from(text.as_bytes(), "test", 2, &options(target));
-        let expected = Features { values: vec![1.0, 2.0, 3.0, 4.0], rows: 2, columns: 2 };
+        let unnamed = Features { values: vec![1.0, 2.0, 3.0, 4.0], rows: 2, columns: 2, names: None };
+        let named = Features { names: Some(vec!["a".into(), "b".into()]), ..unnamed.clone() };
         let last = CsvOptions::default();
-        for text in ["1,2\n3,4\n", "a,b\n1,2\n3,4\n", "1,2,x\n3,4,\n", "a,b,c\n1,2,x\n3,4,?\n"] {
-            assert_eq!(read_features_from(text.as_bytes(), "test", 2, &last).unwrap(), expected, "{text}");
+        for (text, expected) in [
+            ("1,2\n3,4\n", &unnamed),
+            ("a,b\n1,2\n3,4\n", &named),
+            ("1,2,x\n3,4,\n", &unnamed),
+            ("a,b,c\n1,2,x\n3,4,?\n", &named),
+        ] {
+            assert_eq!(&read_features_from(text.as_bytes(), "test", 2, &last).unwrap(), expected, "{text}");
         }
-        assert_eq!(of("1,x,2\n3,y,4\n", "1").unwrap(), expected);
-        assert_eq!(of("a,kind,b\n1,x,2\n3,y,4\n", "kind").unwrap(), expected);
-        assert_eq!(of("a,b\n1,2\n3,4\n", "kind").unwrap(), expected);
-        assert_eq!(of("1,2\n3,4\n", "kind").unwrap(), expected);
+        assert_eq!(of("1,x,2\n3,y,4\n", "1").unwrap(), unnamed);
+        assert_eq!(of("a,kind,b\n1,x,2\n3,y,4\n", "kind").unwrap(), named);
+        assert_eq!(of("a,b\n1,2\n3,4\n", "kind").unwrap(), named);
+        assert_eq!(of("1,2\n3,4\n", "kind").unwrap(), unnamed);
         assert_eq!(message(of("1,2,x\n", "kind")), r#"test: no column "kind": the file has 3 columns and no header"#);
         assert_eq!(message(of("a,kind\n1,2\n", "kind")), "test: wanted 2 feature columns, got 1");
         assert_eq!(message(of("1,2,3,4\n", "0")), "test: wanted 2 feature columns, got 4");

@@ -17,6 +17,7 @@ pub struct Dataset {
     columns: usize,
     targets: Targets,
     feature_names: Option<Vec<String>>,
+    target_name: Option<String>,
 }
 
 /// What a network should answer.
@@ -70,7 +71,13 @@ impl Dataset {
             return Err(DataError::Label { row, given: labels[row], classes });
         }
         let names = (0..classes).map(|class| class.to_string()).collect();
-        Ok(Dataset { features, columns, targets: Targets::Classes { labels, names }, feature_names: None })
+        Ok(Dataset {
+            features,
+            columns,
+            targets: Targets::Classes { labels, names },
+            feature_names: None,
+            target_name: None,
+        })
     }
 
     /// Features and `width` numbers a row to come close to.
@@ -95,7 +102,13 @@ impl Dataset {
             return Err(DataError::Length { operand: "targets", wanted, given: values.len() });
         }
         check_finite("targets", &values, width)?;
-        Ok(Dataset { features, columns, targets: Targets::Values { values, width }, feature_names: None })
+        Ok(Dataset {
+            features,
+            columns,
+            targets: Targets::Values { values, width },
+            feature_names: None,
+            target_name: None,
+        })
     }
 
     /// The same data with names for its classes.
@@ -124,6 +137,13 @@ impl Dataset {
         check_length("feature names", self.columns, feature_names.len())?;
         self.feature_names = Some(feature_names);
         Ok(self)
+    }
+
+    /// The same data with a name for what is to be learnt.
+    #[must_use]
+    pub fn with_target_name(mut self, target_name: String) -> Self {
+        self.target_name = Some(target_name);
+        self
     }
 
     /// The same rows after `preprocessing`.
@@ -160,6 +180,11 @@ impl Dataset {
     /// Names of the columns, if they have any.
     pub fn feature_names(&self) -> Option<&[String]> {
         self.feature_names.as_deref()
+    }
+
+    /// Name of the target column, if it has one.
+    pub fn target_name(&self) -> Option<&str> {
+        self.target_name.as_deref()
     }
 
     /// The targets.
@@ -312,6 +337,7 @@ impl Dataset {
             columns: self.columns,
             targets,
             feature_names: self.feature_names.clone(),
+            target_name: self.target_name.clone(),
         }
     }
 }

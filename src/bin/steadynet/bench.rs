@@ -1,0 +1,26 @@
+//! `steadynet bench`: how fast the kernels are on this machine.
+
+mod gemm;
+
+use crate::failure::Failure;
+use clap::{Args, Subcommand};
+
+/// Measure the speed of the kernels on this machine
+#[derive(Args)]
+pub struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Gemm(gemm::Gemm),
+}
+
+impl Bench {
+    pub fn run(&self) -> Result<(), Failure> {
+        match &self.what {
+            What::Gemm(gemm) => gemm.run(),
+        }
+    }
+}
