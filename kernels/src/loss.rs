@@ -23,7 +23,7 @@ use crate::simd::{Kernel, Simd};
 /// # Errors
 /// [`ShapeError`]; nothing is written.
 pub fn softmax(isa: Isa, logits: Mat<'_>, probabilities: MatMut<'_>) -> Result<(), ShapeError> {
-    same_shape("probabilities", logits, probabilities.as_ref())?;
+    same_shape(("logits", logits), ("probabilities", probabilities.as_ref()))?;
     isa.run(Softmax { logits, probabilities });
     Ok(())
 }
@@ -51,7 +51,7 @@ pub fn log_sum_exp(isa: Isa, logits: Mat<'_>, out: &mut [f32]) -> Result<(), Sha
 /// # Shapes
 /// `logits` and `gradient`: (batch, classes), columns side by side; `labels` and `losses`: batch.
 /// # Numerics
-/// As [`softmax`]; the loss is finite for finite logits however small `p` is.
+/// As [`softmax`]; however small `p` is, the loss is finite while the difference of two logits is.
 /// # Determinism
 /// Each row by itself, on every [`Isa`] the same (test `loss_bits`).
 /// # Errors
@@ -64,7 +64,7 @@ pub fn softmax_cross_entropy(
     gradient: MatMut<'_>,
     losses: &mut [f32],
 ) -> Result<(), ShapeError> {
-    same_shape("gradient", logits, gradient.as_ref())?;
+    same_shape(("logits", logits), ("gradient", gradient.as_ref()))?;
     check_length("labels", logits.rows(), labels.len())?;
     check_length("losses", logits.rows(), losses.len())?;
     let classes = logits.cols();
@@ -94,8 +94,8 @@ pub fn squared_error(
     gradient: MatMut<'_>,
     losses: &mut [f32],
 ) -> Result<(), ShapeError> {
-    same_shape("targets", predictions, targets)?;
-    same_shape("gradient", predictions, gradient.as_ref())?;
+    same_shape(("predictions", predictions), ("targets", targets))?;
+    same_shape(("predictions", predictions), ("gradient", gradient.as_ref()))?;
     check_length("losses", predictions.rows(), losses.len())?;
     isa.run(Elementwise::<SquaredError> { outputs: predictions, targets, scale, gradient, losses, loss: SquaredError });
     Ok(())
@@ -120,19 +120,19 @@ pub fn sigmoid_cross_entropy(
     gradient: MatMut<'_>,
     losses: &mut [f32],
 ) -> Result<(), ShapeError> {
-    same_shape("targets", logits, targets)?;
-    same_shape("gradient", logits, gradient.as_ref())?;
+    same_shape(("logits", logits), ("targets", targets))?;
+    same_shape(("logits", logits), ("gradient", gradient.as_ref()))?;
     check_length("losses", logits.rows(), losses.len())?;
     isa.run(Elementwise { outputs: logits, targets, scale, gradient, losses, loss: SigmoidCrossEntropy });
     Ok(())
 }
 
 /// `Ok` if both have the same shape and columns side by side. The first operand of every function here is checked with it.
-fn same_shape(operand: &'static str, first: Mat<'_>, other: Mat<'_>) -> Result<(), ShapeError> {
-    check_dimension(operand, "rows", first.rows(), other.rows())?;
-    check_dimension(operand, "columns", first.cols(), other.cols())?;
-    check_unit_columns("logits", first)?;
-    check_unit_columns(operand, other)
+fn same_shape(first: (&'static str, Mat<'_>), other: (&'static str, Mat<'_>)) -> Result<(), ShapeError> {
+    check_dimension(other.0, "rows", first.1.rows(), other.1.rows())?;
+    check_dimension(other.0, "columns", first.1.cols(), other.1.cols())?;
+    check_unit_columns(first.0, first.1)?;
+    check_unit_columns(other.0, other.1)
 }
 
 struct RowMax<'a>(&'a [f32]);
