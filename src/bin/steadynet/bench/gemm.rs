@@ -16,7 +16,7 @@ use steadynet::{Activation, Isa};
 /// GFLOP/s of matrix products, and their share of this machine's limit
 ///
 /// C = A·B with A of m × k and B of k × n, on one thread; and the same with bias and sigmoid fused in, which count as no operations.
-/// The limit is that of fused multiply-adds between registers. It is measured in every round beside the products, because processors
+/// The limit is that of fused multiply-adds between registers. It is measured before every product, because processors
 /// change their clock and virtual machines have neighbours: a share is the median of those within the rounds. Results are
 /// compared bit for bit with the scalar definition before they are timed.
 #[derive(Args)]
@@ -156,6 +156,8 @@ impl Gemm {
                 peak.measure();
             }
             for product in &mut products {
+                // The clock wanders within a round, so each share has a peak of its own, measured just before.
+                product.peaks.push(peaks[product.isa_index].rate());
                 product.measure()?;
             }
         }
@@ -167,10 +169,7 @@ impl Gemm {
                 shape: product.shape,
                 epilogue: product.fused.name(),
                 rate: Spread::of(product.rates.iter().copied()),
-                of_isa: Spread::of(
-                    product.rates.iter().zip(&peaks[product.isa_index].rates).map(|(rate, peak)| rate / peak),
-                )
-                .median,
+                of_isa: Spread::of(product.rates.iter().zip(&product.peaks).map(|(rate, peak)| rate / peak)).median,
                 of_machine: Spread::of(product.rates.iter().enumerate().map(|(round, rate)| rate / machine(round)))
                     .median,
             })
@@ -204,9 +203,15 @@ impl Peak {
         Peak { isa, iterations, rates: Vec::new() }
     }
 
-    fn measure(&mut self) {
+    /// GFLOP/s now.
+    fn rate(&self) -> f64 {
         let (seconds, flops) = seconds(|| roofline::multiply_adds(self.isa, self.iterations));
-        self.rates.push(flops as f64 / seconds / 1e9);
+        flops as f64 / seconds / 1e9
+    }
+
+    fn measure(&mut self) {
+        let rate = self.rate();
+        self.rates.push(rate);
     }
 }
 
@@ -223,6 +228,8 @@ struct Product {
     scratch: Operand,
     repetitions: usize,
     rates: Vec<f64>,
+    /// The peak before each of the rates.
+    peaks: Vec<f64>,
 }
 
 impl Product {
@@ -240,6 +247,7 @@ impl Product {
             scratch: Operand::random(gemm_scratch_len(m, k, n), 4),
             repetitions: 1,
             rates: Vec::new(),
+            peaks: Vec::new(),
         };
         product.check()?;
         while product.time()? < SECONDS {
