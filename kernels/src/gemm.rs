@@ -12,7 +12,7 @@ use crate::isa::Isa;
 use crate::matrix::{Mat, MatMut, ShapeError, check_dimension, check_length};
 use crate::optimizer::MAX_STATES;
 use crate::simd::{Kernel, Simd};
-use blocking::{MAX_LANES, MAX_TILE, MC, NC, PACK_ABOVE, SUM_ROWS, balanced, tile_rows, tile_width};
+use blocking::{MAX_LANES, MAX_ROWS, MAX_TILE, NC, PACK_ABOVE, SUM_ROWS, balanced, tile_rows, tile_width};
 use epilogue::{Block, Finish, Target, finish_block};
 use microkernel::{Tile, sum_tile};
 use pack::{Operand, pack_panel, pack_rows};
@@ -96,7 +96,7 @@ pub const fn gemm_scratch_len(m: usize, k: usize, n: usize) -> usize {
 struct Layout {
     /// A packed block of B: `k_block × n` columns, up to `NC`, padded to whole vectors.
     b: usize,
-    /// A packed block of A: up to `MC` rows.
+    /// The packed rows of A of one tile.
     a: usize,
     /// Sums that C cannot hold between blocks of `k`.
     sums: usize,
@@ -114,12 +114,12 @@ const fn layout(m: usize, k: usize, n: usize) -> Layout {
     let cols = min(n, NC).next_multiple_of(MAX_LANES);
     Layout {
         b: k_block * cols,
-        a: min(m, MC) * a_row_len(k_block),
+        a: min(m, MAX_ROWS) * a_row_len(k_block),
         sums: if k > K_BLOCK { min(m, SUM_ROWS) * cols } else { 0 },
     }
 }
 
-/// Elements from row to row of a packed block of A: an odd number of cache lines, so that the rows of a tile spread over all sets
+/// Elements from row to row of packed rows of A: an odd number of cache lines, so that the rows of a tile spread over all sets
 /// of the first-level cache.
 const fn a_row_len(k: usize) -> usize {
     (k.div_ceil(MAX_LANES) | 1) * MAX_LANES
@@ -284,53 +284,61 @@ impl<S: Simd> Loops<S> {
                     let (first, last_block) = (block == 0, block + 1 == blocks);
                     // SAFETY: the block lies inside B, and the scratch has `kc ≤ k_block` rows of `nc`, padded to whole vectors.
                     unsafe { self.pack_b(pc, jc, kc, nc, packed_b) };
-                    // 4. Blocks of rows of A.
-                    for ic in (oc..oc_end).step_by(MC) {
-                        let mc = MC.min(oc_end - ic);
+                    // 4. Tiles of rows, as equal as they come. The rows of A of one tile stay in the first-level cache.
+                    let max_rows = self.common_rows(nc);
+                    for index in 0..(oc_end - oc).div_ceil(max_rows) {
+                        let (ir, rows) = balanced(oc_end - oc, max_rows, index);
                         let a = if pack_a {
                             let row_stride = a_row_len(kc);
-                            // SAFETY: the block lies inside A, and the scratch has room for MC rows of k_block.
-                            unsafe { pack_rows(self.a.at(ic, pc), mc, kc, row_stride, packed_a) };
+                            // SAFETY: the rows lie inside A, and the scratch has room for the tallest tile.
+                            unsafe { pack_rows(self.a.at(oc + ir, pc), rows, kc, row_stride, packed_a) };
                             Operand { ptr: packed_a, row_stride, col_stride: 1 }
                         } else {
-                            self.a.at(ic, pc)
+                            self.a.at(oc + ir, pc)
                         };
-                        // 5. Panels of B, then tiles of rows.
+                        // 5. Panels of B, one after the other as they were packed.
                         let mut jr = 0;
                         while jr < nc {
                             let width = tile_width::<S>(self.m, nc - jr, true);
                             let cols = (width * S::LANES).min(nc - jr);
-                            let max_rows = tile_rows(S::TILE_ROWS, width);
-                            for index in 0..mc.div_ceil(max_rows) {
-                                let (ir, rows) = balanced(mc, max_rows, index);
-                                let a = a.at(ir, 0);
-                                let tile = Tile {
-                                    k: kc,
-                                    k_block: kc,
-                                    a: a.ptr,
-                                    a_row_stride: a.row_stride,
-                                    a_col_stride: a.col_stride,
-                                    b: packed_b.wrapping_add(jr * kc),
-                                    b_row_stride: width * S::LANES,
-                                    b_padded: true,
-                                    c: core::ptr::null_mut(),
-                                    c_row_stride: 0,
-                                    add: !first,
-                                    last: cols - (width - 1) * S::LANES,
-                                };
-                                let kept = (!in_c && blocks > 1).then(|| {
-                                    let row_stride = NC.min(self.n).next_multiple_of(MAX_LANES);
-                                    (sums.wrapping_add((ic - oc + ir) * row_stride + jr), row_stride)
-                                });
-                                // SAFETY: the tile lies inside the block, the block inside the product.
-                                unsafe { self.tile(tile, ic + ir, jc + jr, rows, cols, width, kept, last_block) }
-                            }
+                            let tile = Tile {
+                                k: kc,
+                                k_block: kc,
+                                a: a.ptr,
+                                a_row_stride: a.row_stride,
+                                a_col_stride: a.col_stride,
+                                b: packed_b.wrapping_add(jr * kc),
+                                b_row_stride: width * S::LANES,
+                                b_padded: true,
+                                c: core::ptr::null_mut(),
+                                c_row_stride: 0,
+                                add: !first,
+                                last: cols - (width - 1) * S::LANES,
+                            };
+                            let kept = (!in_c && blocks > 1).then(|| {
+                                let row_stride = NC.min(self.n).next_multiple_of(MAX_LANES);
+                                (sums.wrapping_add(ir * row_stride + jr), row_stride)
+                            });
+                            // SAFETY: the tile lies inside the block, the block inside the product.
+                            unsafe { self.tile(tile, oc + ir, jc + jr, rows, cols, width, kept, last_block) }
                             jr += cols;
                         }
                     }
                 }
             }
         }
+    }
+
+    /// The tallest tile that every panel of a block of `nc` packed columns allows.
+    #[inline(always)]
+    fn common_rows(&self, nc: usize) -> usize {
+        let (mut rows, mut jr) = (usize::MAX, 0);
+        while jr < nc {
+            let width = tile_width::<S>(self.m, nc - jr, true);
+            rows = rows.min(tile_rows(S::TILE_ROWS, width));
+            jr += width * S::LANES;
+        }
+        rows
     }
 
     /// Whether C can hold sums on the way.
@@ -391,11 +399,11 @@ impl<S: Simd> Loops<S> {
     /// Copies `kc × nc` of B as panels as wide as the tiles that will read them, each row-major.
     #[inline(always)]
     unsafe fn pack_b(&self, pc: usize, jc: usize, kc: usize, nc: usize, to: *mut f32) {
-        // A few rows at a time through all panels: rows of B are read from end to end, as the prefetchers like it. (Where the columns
-        // lie apart, as many as elements in a line.)
-        let step = if self.b.col_stride == 1 { 4 } else { 16 };
-        for p in (0..kc).step_by(step) {
-            let rows = step.min(kc - p);
+        // A few rows at a time through all panels: rows of B are read from end to end, as the prefetchers like it; as many as
+        // elements in a line, for columns that lie apart.
+        const ROWS: usize = 16;
+        for p in (0..kc).step_by(ROWS) {
+            let rows = ROWS.min(kc - p);
             let mut jr = 0;
             while jr < nc {
                 let width = tile_width::<S>(self.m, nc - jr, true);

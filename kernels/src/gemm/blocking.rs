@@ -14,19 +14,18 @@ pub const fn k_block_len(k: usize) -> usize {
 }
 
 /// Columns of B that are packed at a time: `K_BLOCK × NC × 4 B = 2 MiB`. Each pass over them reads all of A again, so there should
-/// be few passes; a packed block may well live in the third-level cache, because one panel of it at a time serves many tiles.
+/// be few passes; the packed block streams past each tile of A, `32 × 4 B` for every step of `k`, which a second-level cache gives with ease.
 pub(super) const NC: usize = 1024;
-/// Rows of A that meet a panel of B before the next panel: `MC × K_BLOCK × 4 B = 112 KiB`, which stay in the second-level cache beside
-/// the panel (64 KiB). A multiple of the tallest tile.
-pub(super) const MC: usize = 56;
 /// Rows of the block of sums that is kept when C cannot hold them: `SUM_ROWS × NC × 4 B = 896 KiB`.
-pub(super) const SUM_ROWS: usize = 4 * MC;
+pub(super) const SUM_ROWS: usize = 224;
 /// B is packed when it is larger than this (elements: 1 MiB) and enough rows use it again.
 pub(super) const PACK_ABOVE: usize = 256 * 1024;
 /// The widest vector, in lanes: what packed panels are padded to in the worst case.
 pub(super) const MAX_LANES: usize = 16;
+/// The most rows that a tile of any instruction set has.
+pub(super) const MAX_ROWS: usize = 14;
 /// The most elements that a tile of any instruction set has.
-pub(super) const MAX_TILE: usize = 14 * 2 * MAX_LANES;
+pub(super) const MAX_TILE: usize = MAX_ROWS * 2 * MAX_LANES;
 
 /// Height of the tallest tile of `width` vectors.
 pub(super) const fn tile_rows(rows: TileRows, width: usize) -> usize {
