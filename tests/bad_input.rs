@@ -290,7 +290,7 @@ fn a_training_that_diverges_keeps_the_last_good_epoch() {
                 .unwrap_err();
             let Error::NonFinite { what, epoch, step } = error else { panic!("{error:?}") };
             assert_eq!(epoch, seen + 1);
-            assert!(step >= 1 && step <= 4, "{step}");
+            assert!((1..=4).contains(&step), "{step}");
             assert!(["the loss", "a parameter"].contains(&what));
             assert!(epoch > 1, "there was no good epoch with lr {lr}");
             let message =
