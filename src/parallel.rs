@@ -29,7 +29,6 @@ impl Default for Parallelism {
 const FLOPS_PER_PART: usize = 500_000;
 
 /// Floating-point operations that pay for waking a pool from outside, which takes up to 70 µs on a virtual machine.
-#[cfg(feature = "rayon")]
 const FLOPS_TO_ENTER: usize = 20_000_000;
 
 impl Parallelism {
@@ -48,7 +47,6 @@ impl Parallelism {
     }
 
     /// Runs `work`, a pass or many of so many operations in all, inside the pool if that pays and it is not there already.
-    #[cfg_attr(not(feature = "rayon"), expect(unused_variables, reason = "there is no pool to enter"))]
     pub(crate) fn enter<R: Send>(self, flops: usize, work: impl FnOnce(Parallelism) -> R + Send) -> R {
         match self {
             Parallelism::Serial => work(Parallelism::Serial),
