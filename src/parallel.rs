@@ -29,6 +29,7 @@ impl Default for Parallelism {
 const FLOPS_PER_PART: usize = 500_000;
 
 /// Floating-point operations that pay for waking a pool from outside, which takes up to 70 µs on a virtual machine.
+#[cfg(feature = "rayon")]
 const FLOPS_TO_ENTER: usize = 20_000_000;
 
 impl Parallelism {
@@ -47,20 +48,18 @@ impl Parallelism {
     }
 
     /// Runs `work`, a pass or many of so many operations in all, inside the pool if that pays and it is not there already.
+    #[cfg_attr(not(feature = "rayon"), allow(unused_variables, reason = "only a pool asks how much work there is"))]
     pub(crate) fn enter<R: Send>(self, flops: usize, work: impl FnOnce(Parallelism) -> R + Send) -> R {
-        match self {
-            Parallelism::Serial => work(Parallelism::Serial),
-            #[cfg(feature = "rayon")]
-            Parallelism::Rayon => {
-                if rayon::current_thread_index().is_some() {
-                    work(Parallelism::Rayon)
-                } else if flops < FLOPS_TO_ENTER || rayon::current_num_threads() == 1 {
-                    work(Parallelism::Serial)
-                } else {
-                    rayon::scope(|_| work(Parallelism::Rayon))
-                }
+        #[cfg(feature = "rayon")]
+        if self == Parallelism::Rayon {
+            if rayon::current_thread_index().is_some() {
+                return work(self);
+            }
+            if flops >= FLOPS_TO_ENTER && rayon::current_num_threads() > 1 {
+                return rayon::scope(|_| work(self));
             }
         }
+        work(Parallelism::Serial)
     }
 
     /// Divides a task into `parts` and runs them, side by side if there are threads. `split` cuts a task of so many parts in two: the
