@@ -70,6 +70,8 @@ fn allocations(loss: Loss, rows: usize, isa: Isa, parallelism: Parallelism) -> V
 #[test]
 fn epochs_allocate_nothing_but_the_history() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    // The threads and their queues of tasks allocate when they begin.
+    pool.broadcast(|_| allocations(Loss::SquaredError, 110, Isa::detect(), Parallelism::Rayon));
     for &loss in Loss::ALL {
         for isa in Isa::available() {
             for (rows, steps) in [(110, 3), (1010, 21)] {
