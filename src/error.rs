@@ -51,6 +51,13 @@ pub enum Error {
         /// Step of the epoch, from 1.
         step: usize,
     },
+    /// There is not enough memory.
+    Memory {
+        /// What was to lie there.
+        what: &'static str,
+        /// Its size.
+        bytes: usize,
+    },
     /// A kernel refused an operand. The library checks before it calls, so this names a mistake in the library.
     Kernel(ShapeError),
 }
@@ -68,6 +75,7 @@ impl fmt::Display for Error {
                 "{what} is not finite in epoch {epoch}, step {step}; the parameters are those of the last good epoch \
                  (a smaller learning rate or scaled features may help)"
             ),
+            Error::Memory { what, bytes } => write!(f, "not enough memory: {what} would take {bytes} bytes"),
             Error::Kernel(error) => write!(f, "kernel: {error}"),
         }
     }

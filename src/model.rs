@@ -53,8 +53,21 @@ impl Model {
     /// # Errors
     /// As [`predict`](Model::predict).
     pub fn preprocessed(&self, features: &[f32]) -> Result<Vec<f32>, Error> {
+        let inputs = self.network.inputs();
+        self.network.check_rows(features)?;
+        if let Some(at) = features.iter().position(|feature| !feature.is_finite()) {
+            let (given, row, column) = (features[at], at / inputs, at % inputs);
+            let problem =
+                format!("features: wanted finite numbers, got {given} in row {row}, column {column} (from 0)");
+            return Err(Error::Data { problem });
+        }
         let mut features = features.to_vec();
         if let Some(preprocessing) = &self.preprocessing {
+            let columns = preprocessing.shift.len();
+            if columns != inputs {
+                let problem = format!("preprocessing: wanted {inputs} columns as the network, got {columns}");
+                return Err(Error::Data { problem });
+            }
             preprocessing.apply(&mut features).map_err(|error| Error::Data { problem: error.to_string() })?;
         }
         Ok(features)

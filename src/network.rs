@@ -85,6 +85,7 @@ impl Network {
             inputs,
             layers: Vec::new(),
             loss: None,
+            last: None,
             weight_init: None,
             bias_init: Init::Constant(0.0),
             seed: 0,
@@ -164,6 +165,8 @@ pub struct NetworkBuilder {
     inputs: usize,
     layers: Vec<(usize, Activation)>,
     loss: Option<Loss>,
+    /// Index of the layer that `output` added first.
+    last: Option<usize>,
     weight_init: Option<Init>,
     bias_init: Init,
     seed: u64,
@@ -183,6 +186,7 @@ impl NetworkBuilder {
 
     /// Adds the last layer with an activation: only [`Loss::SquaredError`] takes another one than identity.
     pub fn output_with(mut self, outputs: usize, activation: Activation, loss: Loss) -> Self {
+        self.last.get_or_insert(self.layers.len());
         self.layers.push((outputs, activation));
         self.loss = Some(loss);
         self
@@ -210,12 +214,18 @@ impl NetworkBuilder {
     ///
     /// # Errors
     /// [`Error::Layers`] if a layer has no inputs or outputs, if there is no last layer or one behind it, if it is too large, or if the
-    /// loss cannot follow its activation; [`Error::Setting`] for an initialisation that is not finite.
+    /// loss cannot follow its activation; [`Error::Setting`] for an initialisation that is not finite; [`Error::Memory`].
     pub fn build(self) -> Result<Network, Error> {
         let problem = |problem: String| Err(Error::Layers { problem });
         let Some(loss) = self.loss else {
             return problem("there is no last layer: call `output`".into());
         };
+        if let Some(behind) = self.last.map(|last| last + 1).filter(|&behind| behind < self.layers.len()) {
+            return problem(format!(
+                "layer {} stands behind the last one: `output` comes once, at the end",
+                behind + 1
+            ));
+        }
         if self.inputs == 0 {
             return problem("the network takes 0 features, wanted at least 1".into());
         }
@@ -244,7 +254,7 @@ impl NetworkBuilder {
             loss.check_output(last.activation)?;
         }
 
-        let mut parameters = Aligned::zeros(end);
+        let mut parameters = Aligned::zeros("the parameters", end)?;
         for (stream, layer) in (0u64..).step_by(2).zip(&layers) {
             let default = if layer.activation == Activation::Relu { Init::HeNormal } else { Init::GlorotUniform };
             let (fan_in, fan_out) = (layer.inputs, layer.outputs);

@@ -93,3 +93,99 @@ impl Parallelism {
         }
     }
 }
+
+#[cfg(all(test, feature = "rayon"))]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::ops::Range;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
+    /// The ranges into which `0..len` was divided, in their order.
+    fn leaves(parallelism: Parallelism, parts: usize, len: usize) -> Vec<Range<usize>> {
+        let ranges = Mutex::new(Vec::new());
+        let split = |range: Range<usize>, left: usize, parts: usize| {
+            let at = range.start + range.len() * left / parts;
+            Ok::<_, ()>((range.start..at, at..range.end))
+        };
+        let run = |range| {
+            ranges.lock().unwrap().push(range);
+            Ok(())
+        };
+        parallelism.divide(parts, 0..len, &split, &run).unwrap();
+        let mut ranges = ranges.into_inner().unwrap();
+        ranges.sort_by_key(|range| range.start);
+        ranges
+    }
+
+    #[test]
+    fn a_task_is_cut_into_equal_parts_without_gap_or_overlap() {
+        for parts in 1..12 {
+            for len in [parts, 100, 1001] {
+                for parallelism in [Parallelism::Serial, Parallelism::Rayon] {
+                    let leaves = leaves(parallelism, parts, len);
+                    assert_eq!(leaves.len(), parts);
+                    assert_eq!((leaves[0].start, leaves[parts - 1].end), (0, len));
+                    assert!(leaves.windows(2).all(|pair| pair[0].end == pair[1].start));
+                    assert!(leaves.iter().all(|leaf| leaf.len() >= len / parts - 1 && !leaf.is_empty()), "{leaves:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_in_any_part_comes_out() {
+        for parallelism in [Parallelism::Serial, Parallelism::Rayon] {
+            for wrong in 0..5 {
+                let split = |range: Range<usize>, left, parts| {
+                    let at = range.start + range.len() * left / parts;
+                    Ok((range.start..at, at..range.end))
+                };
+                let run = |range: Range<usize>| if range.contains(&wrong) { Err(range.start) } else { Ok(()) };
+                assert_eq!(parallelism.divide(5, 0..5, &split, &run), Err(wrong));
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_threads_as_the_work_pays() {
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for threads in [1, 2, 3, 7] {
+            pool(threads).install(|| {
+                assert_eq!(Parallelism::Rayon.parts(FLOPS_PER_PART * 100), threads);
+                assert_eq!(Parallelism::Rayon.parts(FLOPS_PER_PART * 2), threads.min(2));
+                assert_eq!(Parallelism::Rayon.parts(0), 1);
+                assert_eq!(Parallelism::Serial.parts(usize::MAX), 1);
+                // Inside a pool nothing has to be woken.
+                assert_eq!(Parallelism::Rayon.enter(0, |parallelism| parallelism), Parallelism::Rayon);
+            });
+        }
+        // From outside, small work stays on the caller's thread.
+        let here = std::thread::current().id();
+        let small = Parallelism::Rayon.enter(1, |parallelism| (parallelism, std::thread::current().id()));
+        assert_eq!(small, (Parallelism::Serial, here));
+        assert_eq!(Parallelism::Serial.enter(usize::MAX, |_| std::thread::current().id()), here);
+    }
+
+    #[test]
+    fn parts_run_side_by_side() {
+        // Each part waits for the other to arrive, which one thread alone could not see.
+        let (arrived, start) = (AtomicUsize::new(0), Instant::now());
+        let threads = Mutex::new(BTreeSet::new());
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let split = |(), _, _| Ok::<_, ()>(((), ()));
+        let run = |()| {
+            arrived.fetch_add(1, Ordering::SeqCst);
+            while arrived.load(Ordering::SeqCst) < 2 {
+                assert!(start.elapsed() < Duration::from_secs(20), "the parts run one after the other");
+                std::thread::yield_now();
+            }
+            threads.lock().unwrap().insert(rayon::current_thread_index());
+            Ok(())
+        };
+        pool.install(|| Parallelism::Rayon.divide(2, (), &split, &run)).unwrap();
+        assert_eq!(threads.into_inner().unwrap().len(), 2);
+    }
+}

@@ -5,20 +5,18 @@ use crate::network::{Layer, Network};
 use crate::workspace::{Block, Columns, read_write};
 use steadynet_kernels::{Epilogue, Isa, MAX_STATES, Mat, MatMut, ShapeError, Update, activation_backward, gemm};
 
-/// `σ(x·W + b)` through every layer: from the input columns, or from `input`, to the outputs of each layer.
+/// `σ(x·W + b)` through every layer: from the input columns to the outputs of each layer.
 pub(crate) fn forward(
     network: &Network,
     isa: Isa,
     columns: &Columns,
-    input: Option<Mat<'_>>,
     rows: &mut MatMut<'_>,
     scratch: &mut [f32],
 ) -> Result<(), ShapeError> {
     for (l, layer) in network.layers().iter().enumerate() {
         let (inputs, outputs) = (layer.inputs(), layer.outputs());
         let from = if l == 0 { 0 } else { columns.outputs[l - 1] };
-        let (saved, output) = read_write(rows, (from, inputs), (columns.outputs[l], outputs))?;
-        let input = if l == 0 { input.unwrap_or(saved) } else { saved };
+        let (input, output) = read_write(rows, (from, inputs), (columns.outputs[l], outputs))?;
         let weights = Mat::new(&network.parameters()[layer.weight_range()], inputs, outputs)?;
         let bias = &network.parameters()[layer.bias_range()];
         gemm(isa, input, weights, output, Epilogue::Bias { bias, activation: layer.activation() }, scratch)?;

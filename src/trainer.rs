@@ -1,9 +1,9 @@
 //! Training: epochs of mini-batch steps, each a forward and backward pass over the rows of a batch and a step over the parameters.
 
-use crate::aligned::Aligned;
+use crate::aligned::{Aligned, zeros};
 use crate::data::{Dataset, Targets, shuffle};
 use crate::error::Error;
-use crate::evaluate::Evaluation;
+use crate::evaluate::{Evaluation, Evaluator};
 use crate::history::{Epoch, History};
 use crate::metrics::argmax;
 use crate::network::Network;
@@ -72,7 +72,7 @@ impl Trainer {
         self
     }
 
-    /// The most passes over the training data.
+    /// The most passes over the training data; with 0 the network stays as it is.
     #[must_use]
     pub fn epochs(mut self, epochs: usize) -> Trainer {
         self.epochs = epochs;
@@ -123,7 +123,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Setting`], [`Error::Features`], [`Error::Targets`] or [`Error::Data`] before anything changes. [`Error::NonFinite`] if the
-    /// loss or a parameter becomes infinite or NaN: the network keeps the parameters of the last good epoch.
+    /// loss or a parameter becomes infinite or NaN: the network keeps the parameters of the last good epoch. [`Error::Memory`].
     pub fn fit_with(
         &self,
         network: &mut Network,
@@ -137,7 +137,7 @@ impl Trainer {
         }
         let flops = 3usize.saturating_mul(network.flops()).saturating_mul(data.rows()).saturating_mul(self.epochs);
         self.parallelism
-            .enter(flops, |parallelism| Fit::new(self, network, data, parallelism).run(network, validation, on_epoch))
+            .enter(flops, |parallelism| Fit::new(self, network, data, parallelism)?.run(network, validation, on_epoch))
     }
 
     fn check(&self, network: &Network, data: &Dataset) -> Result<(), Error> {
@@ -200,22 +200,28 @@ struct Fit<'a> {
 }
 
 impl<'a> Fit<'a> {
-    fn new(trainer: &'a Trainer, network: &Network, data: &'a Dataset, parallelism: Parallelism) -> Self {
+    fn new(
+        trainer: &'a Trainer,
+        network: &Network,
+        data: &'a Dataset,
+        parallelism: Parallelism,
+    ) -> Result<Self, Error> {
         let batch = match trainer.batch_size {
             BatchSize::Rows(rows) => rows.min(data.rows()),
             BatchSize::Full => data.rows(),
         };
         let target_width = if network.loss().takes_labels() { 0 } else { network.outputs() };
         let states = trainer.optimizer.update().states();
-        Fit {
+        let state = |_| Aligned::zeros("the optimiser's state", network.parameters().len());
+        Ok(Fit {
             trainer,
             data,
             parallelism,
             batch,
-            workspace: Workspace::new(network, batch, target_width, parallelism.threads()),
-            states: (0..states).map(|_| Aligned::zeros(network.parameters().len())).collect(),
+            workspace: Workspace::new(network, batch, target_width, parallelism.threads())?,
+            states: (0..states).map(state).collect::<Result<_, _>>()?,
             order: (0..data.rows() as u32).collect(),
-        }
+        })
     }
 
     fn run(
@@ -225,17 +231,23 @@ impl<'a> Fit<'a> {
         mut on_epoch: impl FnMut(&Epoch) -> ControlFlow<()>,
     ) -> Result<History, Error> {
         let mut history = History::default();
-        let mut good = network.clone();
+        let mut good = Aligned::zeros("the parameters of the last good epoch", network.parameters().len())?;
+        good.copy_from_slice(network.parameters());
+        let mut validation = match validation {
+            Some(data) => Some(Evaluator::new(network, data, self.trainer.isa, self.parallelism)?),
+            None => None,
+        };
         for number in 1..=self.trainer.epochs {
             if self.batch < self.data.rows() {
                 shuffle(&mut self.order, self.trainer.seed, number as u64);
             }
-            let epoch = self.epoch(network, number).inspect_err(|_| network.clone_from(&good))?;
-            let measured = match validation {
-                Some(data) => Some(network.evaluate_on(data, self.trainer.isa, self.parallelism)?),
+            let epoch = self.epoch(network, number);
+            let epoch = epoch.inspect_err(|_| network.parameters_mut().copy_from_slice(&good))?;
+            let measured = match &mut validation {
+                Some(evaluator) => Some(evaluator.evaluate(network)?),
                 None => None,
             };
-            good.clone_from(network);
+            good.copy_from_slice(network.parameters());
             let (validation_loss, validation_accuracy) =
                 measured.map_or((None, None), |Evaluation { loss, accuracy }| (Some(loss), accuracy));
             let epoch = Epoch { validation_loss, validation_accuracy, ..epoch };
@@ -285,16 +297,17 @@ impl<'a> Fit<'a> {
     fn rows_pass(&mut self, network: &Network, start: usize, batch: usize) -> Result<(), ShapeError> {
         let isa = self.trainer.isa;
         let (data, order) = (self.data, &self.order[start..start + batch]);
-        let parts = self.parallelism.parts(3 * network.flops() * batch).min(batch);
+        let flops = 3usize.saturating_mul(network.flops()).saturating_mul(batch);
+        let parts = self.parallelism.parts(flops).min(batch);
         let scratch_len = self.workspace.scratch_len;
-        let columns = &self.workspace.columns.clone();
+        let (columns, block) = self.workspace.columns_and_block(batch)?;
         self.parallelism.divide(
             parts,
-            self.workspace.block(batch)?,
+            block,
             &|block: Block<'_>, left, parts| block.split(left, parts, scratch_len),
             &|mut block: Block<'_>| {
                 gather(data, order, columns, &mut block);
-                forward(network, isa, columns, None, &mut block.rows, block.scratch)?;
+                forward(network, isa, columns, &mut block.rows, block.scratch)?;
                 count_hits(network, columns, &mut block)?;
                 loss_and_backward(network, isa, columns, batch, &mut block)
             },
@@ -305,7 +318,7 @@ impl<'a> Fit<'a> {
     fn parameters_pass(&mut self, network: &mut Network, batch: usize) -> Result<(), ShapeError> {
         let isa = self.trainer.isa;
         let update = self.trainer.optimizer.update();
-        let parts = self.parallelism.parts(network.flops() * batch);
+        let parts = self.parallelism.parts(network.flops().saturating_mul(batch));
         let scratch_len = self.workspace.scratch_len;
         let Workspace { columns, rows, scratch, .. } = &mut self.workspace;
         let rows = steadynet_kernels::Mat::with_strides(rows, batch, columns.width, columns.width, 1)?;
@@ -361,7 +374,7 @@ fn count_hits(network: &Network, columns: &crate::workspace::Columns, block: &mu
 /// # Shapes
 /// The gradient lies as [`Network::parameters`] do.
 /// # Errors
-/// [`Error::Features`] or [`Error::Targets`] if the data does not fit the network.
+/// [`Error::Features`] or [`Error::Targets`] if the data does not fit the network; [`Error::Memory`].
 pub fn gradient(
     network: &Network,
     data: &Dataset,
@@ -372,16 +385,16 @@ pub fn gradient(
     let flops = 3usize.saturating_mul(network.flops()).saturating_mul(data.rows());
     parallelism.enter(flops, |parallelism| {
         let trainer = Trainer::new().batch_size(BatchSize::Full).isa(isa);
-        let mut fit = Fit::new(&trainer, network, data, parallelism);
+        let mut fit = Fit::new(&trainer, network, data, parallelism)?;
         let batch = data.rows();
         fit.rows_pass(network, 0, batch)?;
         let loss: f64 = fit.workspace.losses.iter().copied().map(f64::from).sum();
-        let mut gradient = vec![0.0; network.parameters().len()];
+        let mut gradient = zeros("the gradient", network.parameters().len())?;
         let Workspace { columns, rows, scratch, scratch_len, .. } = &mut fit.workspace;
         let rows = steadynet_kernels::Mat::with_strides(rows, batch, columns.width, columns.width, 1)?;
         let (columns, scratch_len, layers) = (&*columns, *scratch_len, network.layers());
         parallelism.divide(
-            parallelism.parts(network.flops() * batch),
+            parallelism.parts(network.flops().saturating_mul(batch)),
             ParameterRows::all(layers, &mut gradient, Default::default(), scratch),
             &|task: ParameterRows<'_>, left, parts| task.split(layers, left, parts, scratch_len),
             &|task| parameter_step(layers, isa, columns, rows, Destination::Gradient, task),

@@ -1,12 +1,13 @@
 //! The memory of a training step, made once.
 
 use crate::aligned::{Aligned, LINE};
+use crate::error::Error;
 use crate::network::{Layer, Network};
 use steadynet_kernels::{Mat, MatMut, ShapeError, gemm_scratch_len};
 
 /// Where things lie in a row of the workspace: all that one row of the batch needs, side by side, so that a worker's rows are one
 /// block of memory and one split divides everything.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Columns {
     /// Width of the network's input.
     pub inputs: usize,
@@ -37,7 +38,7 @@ impl Columns {
 }
 
 /// All the memory of passes through one network, for batches of up to a given size. After it is made, nothing else is allocated.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Workspace {
     pub columns: Columns,
     pub rows: Aligned,
@@ -53,32 +54,33 @@ pub(crate) struct Workspace {
 
 impl Workspace {
     /// For batches of up to `batch` rows with `target_width` numbers as targets (0 for class indices), divided into up to `parts`.
-    pub fn new(network: &Network, batch: usize, target_width: usize, parts: usize) -> Workspace {
+    pub fn new(network: &Network, batch: usize, target_width: usize, parts: usize) -> Result<Workspace, Error> {
         let columns = Columns::new(network, target_width);
         let scratch_len = network.layers().iter().map(|layer| layer_scratch_len(layer, batch)).max().unwrap_or(0);
         let scratch_len = scratch_len.next_multiple_of(LINE);
-        Workspace {
-            rows: Aligned::zeros(batch * columns.width),
+        Ok(Workspace {
+            rows: Aligned::zeros("the rows of a batch", batch.saturating_mul(columns.width))?,
             columns,
             losses: vec![0.0; batch],
             labels: vec![0; batch],
             hits: vec![false; batch],
-            scratch: Aligned::zeros(scratch_len * parts.max(1)),
+            scratch: Aligned::zeros("the scratch of the products", scratch_len.saturating_mul(parts.max(1)))?,
             scratch_len,
-        }
+        })
     }
 
-    /// The first `batch` rows, to change.
-    pub fn block(&mut self, batch: usize) -> Result<Block<'_>, ShapeError> {
+    /// Where things lie in a row, and the first `batch` rows, to change.
+    pub fn columns_and_block(&mut self, batch: usize) -> Result<(&Columns, Block<'_>), ShapeError> {
         let width = self.columns.width;
-        Ok(Block {
+        let block = Block {
             first: 0,
             rows: MatMut::with_strides(&mut self.rows, batch, width, width, 1)?,
             losses: &mut self.losses[..batch],
             labels: &mut self.labels[..batch],
             hits: &mut self.hits[..batch],
             scratch: &mut self.scratch,
-        })
+        };
+        Ok((&self.columns, block))
     }
 }
 

@@ -24,6 +24,10 @@ use crate::simd::{Kernel, Simd};
 /// [`ShapeError`]; nothing is written.
 pub fn softmax(isa: Isa, logits: Mat<'_>, probabilities: MatMut<'_>) -> Result<(), ShapeError> {
     same_shape(("logits", logits), ("probabilities", probabilities.as_ref()))?;
+    if logits.cols() == 0 {
+        // Rows without elements need no memory, so there may be 2⁶⁴ of them.
+        return Ok(());
+    }
     isa.run(Softmax { logits, probabilities });
     Ok(())
 }

@@ -377,6 +377,22 @@ fn errors_are_bounded() {
     }
 }
 
+/// Rows without elements need no memory: a number of them that no loop could reach the end of.
+#[test]
+fn empty_rows_take_no_time() {
+    let isa = Isa::detect();
+    let (mut out, rows) = ([], usize::MAX);
+    let none = || Mat::with_strides(&[], rows, 0, 0, 1).unwrap();
+    softmax(isa, none(), MatMut::with_strides(&mut out, rows, 0, 0, 1).unwrap()).unwrap();
+    for &activation in Activation::ALL {
+        let gradient = MatMut::with_strides(&mut out, rows, 0, 0, 1).unwrap();
+        activation_backward(isa, activation, none(), gradient).unwrap();
+    }
+    let gradient = MatMut::with_strides(&mut out, rows, 0, 0, 1).unwrap();
+    let error = squared_error(isa, none(), none(), 1.0, gradient, &mut []).unwrap_err();
+    assert_eq!(error, ShapeError::Length { operand: "losses", wanted: rows, given: 0 });
+}
+
 /// Every wrong operand is named, and nothing is written.
 #[test]
 fn wrong_shapes_are_named_and_nothing_is_written() {
