@@ -35,10 +35,34 @@ impl Transposed {
     }
 }
 
-/// Numbers from −1 to 1 without a pattern that a cache could like.
-fn numbers(len: usize, seed: u64) -> Vec<f32> {
+/// Numbers from −1 to 1 without a pattern that a cache could like, the first at a cache line, as in a network.
+fn numbers(len: usize, seed: u64) -> Aligned {
     let random = steadynet_kernels::random::Random::new(seed, 0);
-    (0..len as u64).map(|index| 2.0 * random.uniform(index) - 1.0).collect()
+    let mut memory = vec![0.0; len + 15];
+    let start = memory.as_ptr().align_offset(64).min(15);
+    for (index, number) in (0..).zip(&mut memory[start..start + len]) {
+        *number = 2.0 * random.uniform(index) - 1.0;
+    }
+    Aligned { memory, start, len }
+}
+
+struct Aligned {
+    memory: Vec<f32>,
+    start: usize,
+    len: usize,
+}
+
+impl std::ops::Deref for Aligned {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        &self.memory[self.start..self.start + self.len]
+    }
+}
+
+impl std::ops::DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.memory[self.start..self.start + self.len]
+    }
 }
 
 fn products(criterion: &mut Criterion) {
@@ -46,7 +70,7 @@ fn products(criterion: &mut Criterion) {
         let (a, b, bias) = (numbers(m * k, 1), numbers(k * n, 2), numbers(n, 3));
         let (a_rs, a_cs) = if transposed == Transposed::A { (1, m) } else { (k, 1) };
         let (b_rs, b_cs) = if transposed == Transposed::B { (1, k) } else { (n, 1) };
-        let mut c = vec![0.0; m * n];
+        let mut c = numbers(m * n, 4);
         let mut scratch = vec![0.0; gemm_scratch_len(m, k, n)];
         let flops = (2 * m * k * n) as u64;
 
