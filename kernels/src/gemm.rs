@@ -320,8 +320,22 @@ impl<S: Simd> Loops<S> {
                                 (sums.wrapping_add(ir * row_stride + jr), row_stride)
                             });
                             // SAFETY: the tile lies inside the block, the block inside the product.
-                            unsafe { self.tile(tile, oc + ir, jc + jr, rows, cols, width, kept, last_block) }
+                            unsafe { self.tile(tile, oc + ir, jc + jr, rows, cols, width, kept, last_block && !in_c) }
                             jr += cols;
+                        }
+                        // Sums in C go through the epilogue in whole rows, the longer the better.
+                        if last_block && in_c && !matches!(self.finish, Finish::Store) {
+                            let c = self.c.0.at(oc + ir, jc);
+                            let block = Block {
+                                sums: c.ptr,
+                                sums_row_stride: c.row_stride,
+                                row: oc + ir,
+                                col: jc,
+                                rows,
+                                cols: nc,
+                            };
+                            // SAFETY: the block lies inside the product, and its sums are complete.
+                            unsafe { finish_block(self.simd, self.finish, block, self.c) }
                         }
                     }
                 }

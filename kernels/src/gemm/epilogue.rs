@@ -234,10 +234,16 @@ impl<F> Copy for Backward<F> {}
 fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: E) {
     for i in 0..block.rows {
         let mut j = 0;
-        // Two vectors at once, where there are two, hide each other's latency. (Single lanes may lie apart.)
-        while S::LANES > 1 && block.cols - j >= 2 * S::LANES {
-            vector(Twice(simd), block, c, element, i, j);
-            j += 2 * S::LANES;
+        // Four or two vectors at once, where there are so many, hide each other's latency. (Single lanes may lie apart.)
+        if S::LANES > 1 {
+            while block.cols - j >= 4 * S::LANES {
+                vector(Twice(Twice(simd)), block, c, element, i, j);
+                j += 4 * S::LANES;
+            }
+            if block.cols - j >= 2 * S::LANES {
+                vector(Twice(simd), block, c, element, i, j);
+                j += 2 * S::LANES;
+            }
         }
         while j < block.cols {
             vector(simd, block, c, element, i, j);
