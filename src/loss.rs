@@ -94,7 +94,7 @@ impl Loss {
         }
     }
 
-    /// The activation of the last layer where none was named, and whether `activation` may stand there.
+    /// `Ok` if `activation` may stand in the last layer.
     pub(crate) fn check_output(self, activation: Activation) -> Result<(), Error> {
         if self.takes_logits() && activation != Activation::Identity {
             let name = activation.name();

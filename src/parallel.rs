@@ -25,7 +25,7 @@ impl Default for Parallelism {
 }
 
 /// Floating-point operations that pay for one more thread inside a pool, where fork and join cost about a microsecond and
-/// a core does some 100 of these in that time: half a microsecond of overhead in five of work.
+/// a core does some 100 000 of these in that time: half a microsecond of overhead in five of work.
 const FLOPS_PER_PART: usize = 500_000;
 
 /// Floating-point operations that pay for waking a pool from outside, which takes up to 70 µs on a virtual machine.

@@ -168,9 +168,10 @@ pub(crate) fn parameter_step(
     task: ParameterRows<'_>,
 ) -> Result<(), ShapeError> {
     let ParameterRows { start, end, offset, parameters, mut states, scratch } = task;
-    // A row of ones, without memory: all elements are the same one.
+    // A row of ones, without memory: all elements are the same one. (One row may have any stride; 1 says that it need not be
+    // packed.)
     let one = [1.0];
-    let ones = Mat::with_strides(&one, 1, batch.rows(), 0, 0)?;
+    let ones = Mat::with_strides(&one, 1, batch.rows(), 1, 0)?;
     let mut first = 0;
     for (l, layer) in layers.iter().enumerate() {
         let (from, to) = (start.max(first), end.min(first + layer.parameter_rows()));

@@ -3,7 +3,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use steadynet_kernels::{Activation, Epilogue, Isa, Mat, MatMut, gemm, gemm_scratch_len, reference};
+use steadynet_kernels::{Activation, Epilogue, Isa, Mat, MatMut, Update, gemm, gemm_scratch_len, reference};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -32,23 +32,38 @@ fuzz_target!(|input: Input| {
     let (a_rs, a_cs, a_len) = storage(m, k, input.turned[0], input.gaps[0]);
     let (b_rs, b_cs, b_len) = storage(k, n, input.turned[1], input.gaps[1]);
     let (c_rs, c_cs, c_len) = storage(m, n, input.turned[2], input.gaps[2]);
-    let (a, b, c, bias) = (fill(a_len), fill(b_len), fill(c_len), fill(n));
+    let (a, b, c, bias, saved) = (fill(a_len), fill(b_len), fill(c_len), fill(n), fill(m * n));
     let a = Mat::with_strides(&a, m, k, a_rs, a_cs).expect("a fits");
     let b = Mat::with_strides(&b, k, n, b_rs, b_cs).expect("b fits");
-    let activation = Activation::ALL[usize::from(input.epilogue / 3) % Activation::ALL.len()];
-    let epilogue = || match input.epilogue % 3 {
-        0 => Epilogue::Store,
-        1 => Epilogue::Bias { bias: &bias, activation },
-        _ => Epilogue::Accumulate { alpha: 0.5 },
+    let activation = Activation::ALL[usize::from(input.epilogue / 5) % Activation::ALL.len()];
+    let update = Update::Momentum { lr: 0.1, momentum: 0.9, l2: 0.01 };
+    // `with` runs a product with the epilogue, and gives the state that the epilogue has changed.
+    let with = |product: &mut dyn FnMut(Epilogue<'_>)| {
+        let mut state = saved.clone();
+        {
+            let mut states = [MatMut::new(&mut state, m, n).expect("the state fits")];
+            product(match input.epilogue % 5 {
+                0 => Epilogue::Store,
+                1 => Epilogue::Bias { bias: &bias, activation },
+                2 => Epilogue::Accumulate { alpha: 0.5 },
+                3 => Epilogue::Backward { activation, saved: Mat::new(&saved, m, n).expect("the outputs fit") },
+                _ => Epilogue::Update { update, states: &mut states },
+            });
+        }
+        state
     };
     let mut expected = c.clone();
-    reference::gemm(a, b, &mut MatMut::with_strides(&mut expected, m, n, c_rs, c_cs).expect("c fits"), epilogue());
+    let mut view = MatMut::with_strides(&mut expected, m, n, c_rs, c_cs).expect("c fits");
+    let expected_state = with(&mut |epilogue| reference::gemm(a, b, &mut view, epilogue));
     for isa in Isa::available() {
         let mut ours = c.clone();
         let mut scratch = vec![f32::NAN; gemm_scratch_len(m, k, n)];
-        let view = MatMut::with_strides(&mut ours, m, n, c_rs, c_cs).expect("c fits");
-        gemm(isa, a, b, view, epilogue(), &mut scratch).expect("shapes agree");
-        for (at, (x, y)) in ours.iter().zip(&expected).enumerate() {
+        let mut view = MatMut::with_strides(&mut ours, m, n, c_rs, c_cs).expect("c fits");
+        let state = with(&mut |epilogue| {
+            gemm(isa, a, b, view.reborrow(), epilogue, &mut scratch).expect("shapes agree");
+        });
+        let pairs = ours.iter().zip(&expected).chain(state.iter().zip(&expected_state));
+        for (at, (x, y)) in pairs.enumerate() {
             assert!(x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan(), "{isa} {m}×{k}×{n}: element {at}: {x} {y}");
         }
     }

@@ -127,7 +127,7 @@ const fn a_row_len(k: usize) -> usize {
 
 /// Whether rows so many elements apart fall into the same few sets of a cache with 64 sets of 64-byte lines.
 const fn rows_collide(row_stride: usize) -> bool {
-    (row_stride * size_of::<f32>()).is_multiple_of(2048)
+    row_stride.is_multiple_of(2048 / size_of::<f32>())
 }
 
 const fn min(a: usize, b: usize) -> usize {

@@ -1,5 +1,8 @@
 //! The scalar definition of every operation: short plain Rust, IEEE-754 binary32, rounded to nearest even. Every other
 //! implementation returns the same bits, the sign and payload of a NaN excepted.
+//!
+//! # Panics
+//! The definitions are there to be read and to test against: they check nothing, and panic where a slice is too short.
 
 mod loss;
 mod math;

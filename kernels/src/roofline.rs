@@ -15,7 +15,7 @@ const UNROLL: usize = 8;
 /// floating-point operations done (two for each multiply-add). Divide by the time for the peak.
 pub fn multiply_adds(isa: Isa, iterations: usize) -> u64 {
     isa.run(MultiplyAdds(iterations));
-    (iterations * UNROLL * CHAINS * isa.lanes() * 2) as u64
+    iterations as u64 * (UNROLL * CHAINS * isa.lanes() * 2) as u64
 }
 
 /// Reads `data` once in vectors, and gives the number of bytes read. Divide by the time for the read bandwidth of the memory

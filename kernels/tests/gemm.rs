@@ -5,7 +5,7 @@ mod common;
 use common::{Owned, ROW_MAJOR, Storage, assert_same, depth, size, storage, value};
 use proptest::prelude::*;
 use steadynet_kernels::{
-    Activation, Epilogue, Isa, K_BLOCK, ShapeError, Update, gemm, gemm_scratch_len, k_block_len, reference,
+    Activation, Epilogue, Isa, K_BLOCK, Mat, MatMut, ShapeError, Update, gemm, gemm_scratch_len, k_block_len, reference,
 };
 
 /// An epilogue without its operands.
@@ -164,13 +164,53 @@ proptest! {
 #[test]
 fn network_shapes() {
     let turned = Storage { transposed: true, ..ROW_MAJOR };
-    for (m, k, n) in
-        [(64, 784, 128), (1, 784, 128), (64, 128, 10), (33, 1030, 300), (600, 520, 40), (3, 600, 1), (50, 3000, 1)]
-    {
+    let shapes = [
+        (64, 784, 128),
+        (1, 784, 128),
+        (64, 128, 10),
+        (33, 1030, 300),
+        (600, 520, 40),
+        (3, 600, 1),
+        (50, 3000, 1),
+        // More columns than are packed at a time; rows of A that collide in the cache.
+        (30, 1024, 1100),
+    ];
+    for (m, k, n) in shapes {
         for (index, kind) in kinds().into_iter().enumerate() {
             let bit = |b: usize| if index >> b & 1 == 1 { turned } else { ROW_MAJOR };
             Case::new(m, k, n, kind, [bit(0), bit(1), ROW_MAJOR, ROW_MAJOR], 7, false).check(&all());
         }
+    }
+}
+
+/// Column sums are the product with a row of ones, which takes the memory of one.
+#[test]
+fn column_sums() {
+    for (rows, cols) in [(1, 1), (64, 10), (700, 33)] {
+        let x = Owned::random(rows, cols, ROW_MAJOR, 3, false);
+        let expected: Vec<f32> = (0..cols).map(|j| reference::column_sum(x.view(), j)).collect();
+        let ones = Mat::with_strides(&[1.0], 1, rows, 1, 0).unwrap();
+        for isa in all() {
+            let mut sums = vec![f32::NAN; cols];
+            let mut scratch = vec![f32::NAN; gemm_scratch_len(1, rows, cols)];
+            gemm(isa, ones, x.view(), MatMut::new(&mut sums, 1, cols).unwrap(), Epilogue::Store, &mut scratch).unwrap();
+            assert_same("column sums", &sums, &expected);
+        }
+    }
+}
+
+/// A single row or column may have any stride, even one that no pointer could follow.
+#[test]
+fn unused_strides_may_be_anything() {
+    let (a, b) = ([2.0], vec![3.0; 400]);
+    let a = Mat::with_strides(&a, 1, 1, usize::MAX, usize::MAX).unwrap();
+    let b = Mat::with_strides(&b, 1, 200, usize::MAX, 2).unwrap();
+    for isa in all() {
+        let mut c = vec![f32::NAN; 200];
+        let mut scratch = vec![f32::NAN; gemm_scratch_len(1, 1, 200)];
+        let view = MatMut::with_strides(&mut c, 1, 200, usize::MAX, 1).unwrap();
+        gemm(isa, a, b, view, Epilogue::Store, &mut scratch).unwrap();
+        assert_eq!(c, [6.0; 200]);
     }
 }
 

@@ -128,7 +128,7 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn magnitude_below(self, limit: __m512, x: __m512) -> __m512 {
-        // The smaller magnitude of the two, sign bit cleared; of a NaN and a number the number.
+        // The smaller magnitude of the two, sign bit cleared; of a quiet NaN and a number the number. (A signalling one becomes quiet; no caller keeps such a lane.)
         self.0.avx512dq._mm512_range_ps::<0b1010>(x, limit)
     }
     #[inline(always)]
