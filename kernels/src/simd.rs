@@ -76,6 +76,9 @@ pub trait Simd: Copy {
     fn pin(self, a: Self::F) -> Self::F {
         a
     }
+    /// Asks for the cache line at `ptr`, which need not be readable.
+    #[inline(always)]
+    fn prefetch(self, _ptr: *const f32) {}
     /// `−a`: the sign bit flipped, NaN included.
     fn neg(self, a: Self::F) -> Self::F;
     fn abs(self, a: Self::F) -> Self::F;

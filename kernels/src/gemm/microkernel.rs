@@ -78,6 +78,14 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool, const A_ROWS: bool> 
     fn run<S: Simd>(self, simd: S) {
         let tile = self.0;
         let (a_row_stride, a_col_stride) = if A_ROWS { (1, tile.a_col_stride) } else { (tile.a_row_stride, 1) };
+        if tile.add {
+            // The sums of earlier blocks, which come back from the second-level cache while this one is computed.
+            for i in 0..MR {
+                for v in 0..NV {
+                    simd.prefetch(tile.c.wrapping_add(i * tile.c_row_stride + v * S::LANES));
+                }
+            }
+        }
         let mut start = 0;
         loop {
             let len = tile.k_block.min(tile.k - start);
