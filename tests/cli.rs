@@ -385,6 +385,17 @@ fn wrong_usage_is_explained() {
     assert!(place.files().is_empty());
 }
 
+/// A training that took hours is not thrown away because nothing can be said about its test rows.
+#[test]
+fn a_test_that_cannot_be_measured_leaves_the_model() {
+    let place = Place::new();
+    place.write("flowers.csv", flowers(60)).write("huge.csv", "length,width,kind\n3e38,3e38,rose\n3e38,-3e38,lily\n");
+    let message = place.fails(1, &format!("train flowers.csv --test huge.csv --history h.csv {SMALL} --quiet"));
+    assert!(message.contains("the model is saved to model.safetensors") && message.contains("NaN"), "{message}");
+    assert_eq!(place.files(), ["flowers.csv", "h.csv", "huge.csv", "model.safetensors"]);
+    assert!(place.ok("inspect model.safetensors").contains("rose"));
+}
+
 #[test]
 fn a_closed_pipe_is_no_failure() {
     let place = Place::new();

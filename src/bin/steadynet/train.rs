@@ -9,7 +9,7 @@ use crate::compute::ComputeArgs;
 use crate::data_source::{CsvArgs, DATA_HELP, Source, TARGET_INDEX};
 use crate::failure::Failure;
 use crate::output::{check_writable, note, print, print_json, printable};
-use crate::scores::measure;
+use crate::scores::{Scores, measure};
 use crate::targets;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -199,17 +199,10 @@ impl Train {
         }
 
         let trainer = self.trainer(optimizer);
-        let (fitted, test) = self.compute.run(|compute| {
-            let trainer = trainer.clone().isa(compute.isa).parallelism(compute.parallelism);
-            let fitted = self.fit(&trainer, network, &training, validation.as_ref())?;
-            let test = match (&parts.test, &fitted.broken) {
-                (Some(test), None) => Some(measure(&fitted.network, test, compute)?),
-                _ => None,
-            };
-            Ok((fitted, test))
+        let Fitted { network, history, broken } = self.compute.run(|compute| {
+            let trainer = trainer.isa(compute.isa).parallelism(compute.parallelism);
+            self.fit(&trainer, network, &training, validation.as_ref())
         })?;
-
-        let Fitted { network, history, broken } = fitted;
         if let (Some(error), true) = (&broken, history.epochs.is_empty()) {
             return Err(Failure::new(format!("{}; no epoch was good, so no model is written", told(error))));
         }
@@ -230,6 +223,8 @@ impl Train {
                 history.epochs.len()
             )));
         }
+        // Only now: a test set that cannot be measured must not cost the training.
+        let test = parts.test.as_ref().map(|test| self.test(&model, test)).transpose()?;
         let after = report::After {
             history: &history,
             test: test.as_ref(),
@@ -350,6 +345,16 @@ impl Train {
             Err(error) => return Err(Failure::from(error).about("training rows")),
         };
         Ok(Fitted { network, history, broken })
+    }
+
+    /// The scores of the saved model on the test rows.
+    fn test(&self, model: &Model, test: &Dataset) -> Result<Scores, Failure> {
+        self.compute.run(|compute| measure(&model.network, test, compute)).map_err(|failure| {
+            failure.about(&format!(
+                "the model is saved to {}, but cannot be measured on the test rows",
+                self.out.display()
+            ))
+        })
     }
 
     /// The file's content. Nothing that two identical trainings may differ in: no threads, instruction set, times, paths.
