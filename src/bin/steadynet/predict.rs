@@ -36,6 +36,7 @@ pub struct Predict {
 
 impl Predict {
     pub fn run(&self) -> Result<(), Failure> {
+        self.csv.check_used(&[&self.data])?;
         if let Some(out) = &self.out {
             let inputs: Vec<&Path> = [Some(self.model.as_path()), self.data.path()].into_iter().flatten().collect();
             check_writable(&[("--out", out)], &inputs)?;
