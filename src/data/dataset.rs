@@ -368,7 +368,7 @@ fn check_length(operand: &'static str, wanted: usize, given: usize) -> Result<()
 }
 
 /// `Ok` if there is no NaN and no infinity among `values`, rows of `width`.
-pub(super) fn check_finite(operand: &'static str, values: &[f32], width: usize) -> Result<(), DataError> {
+pub(crate) fn check_finite(operand: &'static str, values: &[f32], width: usize) -> Result<(), DataError> {
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
         Some(at) => Err(DataError::NotFinite { operand, row: at / width, column: at % width, given: values[at] }),

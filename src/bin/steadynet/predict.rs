@@ -47,7 +47,6 @@ impl Predict {
         }
         let features = self.data.features(&self.csv, &Schema::of_model(&model))?.values;
         let inputs = model.preprocessed(&features)?;
-        check_finite("feature after preprocessing", &inputs, model.network.inputs())?;
         let outputs = self
             .compute
             .run(|Compute { isa, parallelism }| Ok(model.network.predict_on(&inputs, isa, parallelism)?))?;
