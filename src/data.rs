@@ -15,6 +15,8 @@ pub mod idx;
 #[cfg(feature = "data")]
 mod stream;
 
+#[cfg(feature = "model-file")]
+pub(crate) use dataset::check_finite;
 pub use dataset::{Dataset, MAX_CLASSES, Targets};
 pub use error::DataError;
 pub use preprocessing::Preprocessing;

@@ -30,6 +30,10 @@ impl Network {
     ///
     /// # Shapes
     /// `features`: (rows, inputs) row-major; the result: (rows, outputs).
+    /// # Numerics
+    /// Features are taken as they are: a NaN or infinite one is no error here, and neither are numbers so large that a sum overflows.
+    /// What comes out of such a row follows IEEE 754 and the activations (often NaN, but a sigmoid makes an ordinary number of an
+    /// infinity); the other rows are as without it. [`Model::predict`](crate::Model::predict) refuses features that are not finite.
     /// # Determinism
     /// A row gets the same bits alone and in any batch, on any instruction set and number of threads.
     /// # Errors
@@ -40,6 +44,8 @@ impl Network {
 
     /// [`predict`](Network::predict) on a chosen instruction set and with chosen parallelism.
     ///
+    /// # Numerics
+    /// As [`predict`](Network::predict): features are not checked to be finite.
     /// # Errors
     /// As [`predict`](Network::predict).
     pub fn predict_on(&self, features: &[f32], isa: Isa, parallelism: Parallelism) -> Result<Vec<f32>, Error> {
@@ -60,6 +66,8 @@ impl Network {
 
     /// What the last layer gives for each row, before any softmax or sigmoid.
     ///
+    /// # Numerics
+    /// As [`predict`](Network::predict): features are not checked to be finite.
     /// # Errors
     /// As [`predict`](Network::predict).
     pub fn logits_on(&self, features: &[f32], isa: Isa, parallelism: Parallelism) -> Result<Vec<f32>, Error> {

@@ -36,6 +36,11 @@ pub enum MetricError {
         /// Row, from 0.
         row: usize,
     },
+    /// The counts of every class as every other do not fit into memory.
+    TooManyClasses {
+        /// Number of classes.
+        classes: usize,
+    },
     /// All targets of a column are equal: R² divides by their variance.
     ConstantTargets {
         /// Column, from 0.
@@ -54,6 +59,9 @@ impl fmt::Display for MetricError {
                 write!(f, "{operand}: wanted class indices below {classes}, got {given} in row {row} (from 0)")
             }
             MetricError::Nan { row } => write!(f, "outputs: wanted numbers, got NaN in row {row} (from 0)"),
+            MetricError::TooManyClasses { classes } => {
+                write!(f, "classes: wanted as many as have a confusion matrix that fits into memory, got {classes}")
+            }
             MetricError::ConstantTargets { column } => {
                 write!(f, "targets: wanted different values for R², got equal ones in column {column} (from 0)")
             }
@@ -181,7 +189,8 @@ impl ConfusionMatrix {
     /// Counts the rows.
     ///
     /// # Errors
-    /// [`MetricError`] if there are no rows, the lengths differ, or a label or prediction has no name (with its row).
+    /// [`MetricError`] if there are no rows, the lengths differ, a label or prediction has no name (with its row), or the
+    /// counts of so many classes do not fit into memory.
     pub fn new(labels: &[u32], predictions: &[u32], class_names: &[String]) -> Result<Self, MetricError> {
         check_rows("labels", labels.len(), predictions.len())?;
         let classes = class_names.len();
@@ -190,7 +199,9 @@ impl ConfusionMatrix {
                 return Err(MetricError::Class { operand, row, given: indices[row], classes });
             }
         }
-        let mut counts = vec![0; classes * classes];
+        let mut counts = Vec::new();
+        let len = classes.checked_mul(classes).filter(|&len| counts.try_reserve_exact(len).is_ok());
+        counts.resize(len.ok_or(MetricError::TooManyClasses { classes })?, 0);
         for (&label, &prediction) in labels.iter().zip(predictions) {
             counts[label as usize * classes + prediction as usize] += 1;
         }
@@ -365,6 +376,14 @@ a very long cla…    1    0                 0
         let many: Vec<String> = (0..=ConfusionMatrix::WIDEST).map(|i| i.to_string()).collect();
         let matrix = ConfusionMatrix::new(&[0], &[1], &many).unwrap();
         assert_eq!(matrix.to_string().lines().count(), many.len() + 1);
+    }
+
+    #[test]
+    fn a_matrix_beyond_memory_is_refused() {
+        // 2⁴⁶ counts of 8 bytes: more than an address has bits for.
+        let classes = 1 << 23;
+        let error = ConfusionMatrix::new(&[0], &[0], &vec![String::new(); classes]).unwrap_err();
+        assert_eq!(error, MetricError::TooManyClasses { classes });
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! A network with all that a prediction needs besides: in a file of its own, enough to predict.
 
-use crate::data::Preprocessing;
+use crate::data::{self, Preprocessing};
 use crate::error::Error;
 use crate::loss::Loss;
 use crate::model_file::{self, ModelFileError, ModelLayer, ShiftScale};
@@ -43,7 +43,7 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Features`] if the length is no multiple of the network's inputs; [`Error::Data`] if the preprocessing is of another
-    /// width, or a feature is not finite.
+    /// width, or a feature is not finite, as it came or after the preprocessing (which can overflow).
     pub fn predict(&self, features: &[f32]) -> Result<Vec<f32>, Error> {
         self.network.predict(&self.preprocessed(features)?)
     }
@@ -55,12 +55,7 @@ impl Model {
     pub fn preprocessed(&self, features: &[f32]) -> Result<Vec<f32>, Error> {
         let inputs = self.network.inputs();
         self.network.check_rows(features)?;
-        if let Some(at) = features.iter().position(|feature| !feature.is_finite()) {
-            let (given, row, column) = (features[at], at / inputs, at % inputs);
-            let problem =
-                format!("features: wanted finite numbers, got {given} in row {row}, column {column} (from 0)");
-            return Err(Error::Data { problem });
-        }
+        check_finite("features", features, inputs)?;
         let mut features = features.to_vec();
         if let Some(preprocessing) = &self.preprocessing {
             let columns = preprocessing.shift.len();
@@ -69,6 +64,7 @@ impl Model {
                 return Err(Error::Data { problem });
             }
             preprocessing.apply(&mut features).map_err(|error| Error::Data { problem: error.to_string() })?;
+            check_finite("features after preprocessing", &features, inputs)?;
         }
         Ok(features)
     }
@@ -139,6 +135,10 @@ impl Model {
             training: contents.training,
         })
     }
+}
+
+fn check_finite(operand: &'static str, features: &[f32], columns: usize) -> Result<(), Error> {
+    data::check_finite(operand, features, columns).map_err(|error| Error::Data { problem: error.to_string() })
 }
 
 /// The network of checked contents.

@@ -56,17 +56,21 @@ impl Optimizer {
                 setting("momentum", "a number from 0 to below 1", momentum, (0.0..1.0).contains(&momentum))?;
                 lr_and_l2(lr, l2)
             }
-            // The kernels' list may grow; a rule that is not checked here has no constructor here.
-            _ => Ok(()),
+            // The kernels' list may grow: what is not checked here is not run.
+            unknown => {
+                Err(Error::Setting { name: "optimizer", wanted: "sgd or momentum", given: format!("{unknown:?}") })
+            }
         }
     }
 }
 
 impl fmt::Display for Optimizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Update::Momentum { .. } => "momentum",
-            _ => "sgd",
-        })
+        match self.0 {
+            Update::Sgd { .. } => f.write_str("sgd"),
+            Update::Momentum { .. } => f.write_str("momentum"),
+            // A rule that the kernels have and this list has not.
+            unknown => write!(f, "{unknown:?}"),
+        }
     }
 }

@@ -6,13 +6,13 @@ use crate::error::Error;
 use crate::evaluate::{Evaluation, Evaluator};
 use crate::history::{Epoch, History};
 use crate::metrics::argmax;
-use crate::network::Network;
+use crate::network::{Layer, Network};
 use crate::optimizer::Optimizer;
 use crate::parallel::Parallelism;
 use crate::pass::{Destination, ParameterRows, forward, loss_and_backward, parameter_step};
 use crate::workspace::{Block, Workspace};
 use std::ops::ControlFlow;
-use steadynet_kernels::{Isa, MAX_STATES, ShapeError};
+use steadynet_kernels::{Isa, MAX_STATES, Mat, ShapeError};
 
 /// How many rows a step takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,8 @@ impl Trainer {
     /// `ControlFlow::Break` ends the training.
     ///
     /// The loss and accuracy of an epoch are means over its steps, each measured before the step. Rows come in an order that
-    /// the seed and the number of the epoch determine (with [`BatchSize::Full`], in their own).
+    /// the seed and the number of the epoch determine (in their own where one batch takes them all: with
+    /// [`BatchSize::Full`], or a batch size of at least the number of rows).
     ///
     /// # Errors
     /// [`Error::Setting`], [`Error::Features`], [`Error::Targets`] or [`Error::Data`] before anything changes. [`Error::NonFinite`] if the
@@ -278,7 +279,10 @@ impl<'a> Fit<'a> {
             }
             loss += step_loss;
             hits += self.workspace.hits[..batch].iter().filter(|&&hit| hit).count();
-            self.parameters_pass(network, batch)?;
+            let flops = network.flops().saturating_mul(batch);
+            let (layers, parameters) = network.layers_and_parameters();
+            let destination = Destination::Update(self.trainer.optimizer.update());
+            self.parameters_pass(layers, parameters, batch, flops, destination)?;
             if start + batch == rows && !network.parameters().iter().all(|parameter| parameter.is_finite()) {
                 return Err(non_finite("a parameter"));
             }
@@ -314,25 +318,30 @@ impl<'a> Fit<'a> {
         )
     }
 
-    /// Second phase, divided over the parameters: each gradient over the whole batch, and the optimiser's step in its epilogue.
-    fn parameters_pass(&mut self, network: &mut Network, batch: usize) -> Result<(), ShapeError> {
+    /// Second phase, divided over the parameters: each gradient over the whole batch, which goes into `parameters`: by the optimiser's
+    /// step in its epilogue, or as it is.
+    fn parameters_pass(
+        &mut self,
+        layers: &[Layer],
+        parameters: &mut [f32],
+        batch: usize,
+        flops: usize,
+        destination: Destination,
+    ) -> Result<(), ShapeError> {
         let isa = self.trainer.isa;
-        let update = self.trainer.optimizer.update();
-        let parts = self.parallelism.parts(network.flops().saturating_mul(batch));
         let scratch_len = self.workspace.scratch_len;
         let Workspace { columns, rows, scratch, .. } = &mut self.workspace;
-        let rows = steadynet_kernels::Mat::with_strides(rows, batch, columns.width, columns.width, 1)?;
+        let rows = Mat::with_strides(rows, batch, columns.width, columns.width, 1)?;
         let columns = &*columns;
         let mut states = [(); MAX_STATES].map(|()| <&mut [f32]>::default());
         for (slice, state) in states.iter_mut().zip(&mut self.states) {
             *slice = state;
         }
-        let (layers, parameters) = network.layers_and_parameters();
         self.parallelism.divide(
-            parts,
+            self.parallelism.parts(flops),
             ParameterRows::all(layers, parameters, states, scratch),
             &|task: ParameterRows<'_>, left, parts| task.split(layers, left, parts, scratch_len),
-            &|task| parameter_step(layers, isa, columns, rows, Destination::Update(update), task),
+            &|task| parameter_step(layers, isa, columns, rows, destination, task),
         )
     }
 }
@@ -390,15 +399,8 @@ pub fn gradient(
         fit.rows_pass(network, 0, batch)?;
         let loss: f64 = fit.workspace.losses.iter().copied().map(f64::from).sum();
         let mut gradient = zeros("the gradient", network.parameters().len())?;
-        let Workspace { columns, rows, scratch, scratch_len, .. } = &mut fit.workspace;
-        let rows = steadynet_kernels::Mat::with_strides(rows, batch, columns.width, columns.width, 1)?;
-        let (columns, scratch_len, layers) = (&*columns, *scratch_len, network.layers());
-        parallelism.divide(
-            parallelism.parts(network.flops().saturating_mul(batch)),
-            ParameterRows::all(layers, &mut gradient, Default::default(), scratch),
-            &|task: ParameterRows<'_>, left, parts| task.split(layers, left, parts, scratch_len),
-            &|task| parameter_step(layers, isa, columns, rows, Destination::Gradient, task),
-        )?;
+        let flops = network.flops().saturating_mul(batch);
+        fit.parameters_pass(network.layers(), &mut gradient, batch, flops, Destination::Gradient)?;
         Ok((loss / (batch * network.loss().terms(network.outputs())) as f64, gradient))
     })
 }

@@ -231,6 +231,34 @@ fn a_model_refuses_foreign_preprocessing_and_features_that_are_not_finite() {
             assert_eq!(error, format!("data: features: wanted finite numbers, got {name} in row 1, column 1 (from 0)"));
         }
     }
+    // Finite as it comes, but not as the network would see it.
+    model.preprocessing = Some(Preprocessing::constant(3, 1e10).unwrap());
+    for result in
+        [model.predict(&[0.0, 1.0, 2.0, -1e30, 4.0, 5.0]), model.preprocessed(&[0.0, 1.0, 2.0, -1e30, 4.0, 5.0])]
+    {
+        let problem =
+            "features after preprocessing: wanted finite numbers, got -inf in row 1, column 0 (from 0)".to_string();
+        assert_eq!(result, Err(Error::Data { problem }));
+    }
+}
+
+#[test]
+fn a_network_takes_features_that_are_not_finite_without_harm_to_other_rows() {
+    let network = network();
+    let bits = |outputs: &[f32]| outputs.iter().map(|output| output.to_bits()).collect::<Vec<_>>();
+    let good: Vec<f32> = (0..210).map(|i| (i % 13) as f32 / 13.0).collect();
+    let clean = network.predict(&good).unwrap();
+    let width = network.outputs();
+    for isa in Isa::available() {
+        for wrong in [f32::NAN, f32::INFINITY] {
+            let mut features = good.clone();
+            features[3 * 35 + 1] = wrong;
+            let mut outputs = network.predict_on(&features, isa, Parallelism::Serial).unwrap();
+            assert_ne!(bits(&outputs), bits(&clean), "{isa:?} {wrong}");
+            outputs[35 * width..36 * width].copy_from_slice(&clean[35 * width..36 * width]);
+            assert_eq!(bits(&outputs), bits(&clean), "{isa:?} {wrong}");
+        }
+    }
 }
 
 #[test]

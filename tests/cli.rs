@@ -375,6 +375,12 @@ fn wrong_usage_is_explained() {
         ("train digits --isa sse9", "avx512"),
         ("train digits --threads 0", "1..=1024"),
         ("train digits --standardize --scale 2", "cannot be used with"),
+        ("train digits --target 3", "--target is for CSV files, but digits is none"),
+        ("train digits --header auto", "--header is for CSV files"),
+        ("train digits --test digits --delimiter tab", "--delimiter is for CSV files, but digits is none"),
+        ("evaluate model.safetensors digits --target 3", "--target is for CSV files"),
+        ("predict model.safetensors digits --header no", "--header is for CSV files"),
+        ("train . --target 3", "--target is for CSV files, but . is none"),
         ("bench gemm --shapes 3x4", "wanted m×k×n such as 64x784x128"),
         ("bench gemm --shapes 0x4x4", "each at least 1"),
         ("frobnicate", "unrecognized subcommand"),
@@ -383,6 +389,17 @@ fn wrong_usage_is_explained() {
         assert!(message.contains(wanted), "{arguments}: {message}");
     }
     assert!(place.files().is_empty());
+}
+
+/// A training that took hours is not thrown away because nothing can be said about its test rows.
+#[test]
+fn a_test_that_cannot_be_measured_leaves_the_model() {
+    let place = Place::new();
+    place.write("flowers.csv", flowers(60)).write("huge.csv", "length,width,kind\n3e38,3e38,rose\n3e38,-3e38,lily\n");
+    let message = place.fails(1, &format!("train flowers.csv --test huge.csv --history h.csv {SMALL} --quiet"));
+    assert!(message.contains("the model is saved to model.safetensors") && message.contains("NaN"), "{message}");
+    assert_eq!(place.files(), ["flowers.csv", "h.csv", "huge.csv", "model.safetensors"]);
+    assert!(place.ok("inspect model.safetensors").contains("rose"));
 }
 
 #[test]

@@ -284,12 +284,13 @@ impl Dataset {
     /// [`DataError`] if the targets are numbers already, or if there would be too many of them.
     pub fn one_hot(&self) -> Result<Self, DataError> {
         let (labels, width) = self.classes()?;
-        let Some(len) = labels.len().checked_mul(width).filter(|&len| len <= isize::MAX as usize / size_of::<f32>())
-        else {
-            let given = format!("{} rows of {width} classes", labels.len());
+        let mut values = Vec::new();
+        let len = labels.len().checked_mul(width).filter(|&len| values.try_reserve_exact(len).is_ok());
+        let Some(len) = len else {
+            let given = format!("too many classes: {} rows of {width}", labels.len());
             return Err(DataError::OutOfRange { operand: "targets", wanted: "numbers that fit into memory", given });
         };
-        let mut values = vec![0.0; len];
+        values.resize(len, 0.0);
         for (row, &label) in values.chunks_exact_mut(width).zip(labels) {
             row[label as usize] = 1.0;
         }
@@ -367,7 +368,7 @@ fn check_length(operand: &'static str, wanted: usize, given: usize) -> Result<()
 }
 
 /// `Ok` if there is no NaN and no infinity among `values`, rows of `width`.
-pub(super) fn check_finite(operand: &'static str, values: &[f32], width: usize) -> Result<(), DataError> {
+pub(crate) fn check_finite(operand: &'static str, values: &[f32], width: usize) -> Result<(), DataError> {
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
         Some(at) => Err(DataError::NotFinite { operand, row: at / width, column: at % width, given: values[at] }),

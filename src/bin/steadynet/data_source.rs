@@ -67,12 +67,12 @@ pub struct CsvArgs {
     /// The column to predict: a name of the header, or an index from 0 [default: that of the model, else the last column]
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
-    /// Whether the first row holds the names of the columns
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    header: HeaderArg,
-    /// What stands between two cells: a character, or `tab`
-    #[arg(long, value_name = "CHAR", default_value = ",", value_parser = delimiter)]
-    delimiter: u8,
+    /// Whether the first row holds the names of the columns [default: auto]
+    #[arg(long, value_name = "WHEN")]
+    header: Option<HeaderArg>,
+    /// What stands between two cells: a character, or `tab` [default: ,]
+    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    delimiter: Option<u8>,
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {
@@ -89,13 +89,30 @@ impl CsvArgs {
         self.target.as_deref()
     }
 
+    /// Refuses options that would do nothing, because none of the sources is CSV.
+    pub fn check_used(&self, sources: &[&Source]) -> Result<(), Failure> {
+        let given = [
+            ("--target", self.target.is_some()),
+            ("--header", self.header.is_some()),
+            ("--delimiter", self.delimiter.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((option, _)) if !sources.iter().any(|source| source.is_csv()) => {
+                let mut names: Vec<String> = sources.iter().map(|source| source.name()).collect();
+                names.dedup();
+                Err(Failure::Usage(format!("{option} is for CSV files, but {} is none", names.join(" or "))))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn options(&self, target: Column, kind: TargetKind) -> CsvOptions {
         let header = match self.header {
-            HeaderArg::Auto => Header::Detect,
-            HeaderArg::Yes => Header::Present,
-            HeaderArg::No => Header::Absent,
+            None | Some(HeaderArg::Auto) => Header::Detect,
+            Some(HeaderArg::Yes) => Header::Present,
+            Some(HeaderArg::No) => Header::Absent,
         };
-        CsvOptions { header, target, kind, delimiter: self.delimiter }
+        CsvOptions { header, target, kind, delimiter: self.delimiter.unwrap_or(b',') }
     }
 }
 
@@ -167,6 +184,11 @@ impl Source {
 
     fn folder(&self) -> Option<&Path> {
         self.path().filter(|path| path.is_dir())
+    }
+
+    /// Whether it is neither built in nor a folder of IDX files.
+    fn is_csv(&self) -> bool {
+        !matches!(self, Source::Digits) && self.folder().is_none()
     }
 
     /// Data to train on.

@@ -35,6 +35,7 @@ pub struct Evaluate {
 
 impl Evaluate {
     pub fn run(&self) -> Result<(), Failure> {
+        self.csv.check_used(&[&self.data])?;
         let model = Model::load(&self.model)?;
         let mut data = self.data.test(&self.csv, &Schema::of_model(&model))?;
         if let Some(preprocessing) = &model.preprocessing {

@@ -2,11 +2,13 @@
 
 use std::error::Error;
 
-/// What a command returns instead of a result. The exit code is 1, or 0 for a closed pipe.
+/// What a command returns instead of a result. The exit code is 1, for wrong usage 2, for a closed pipe 0.
 #[derive(Debug)]
 pub enum Failure {
     /// What to tell on standard error.
     Message(String),
+    /// The same, for options that do not go together in a way that only the files show.
+    Usage(String),
     /// The reader of standard output is gone (`steadynet predict … | head -1`).
     ClosedPipe,
 }
@@ -21,6 +23,7 @@ impl Failure {
     pub fn about(self, subject: &str) -> Failure {
         match self {
             Failure::Message(message) => Failure::Message(format!("{subject}: {message}")),
+            Failure::Usage(message) => Failure::Usage(format!("{subject}: {message}")),
             Failure::ClosedPipe => Failure::ClosedPipe,
         }
     }

@@ -49,10 +49,13 @@ fn main() -> ExitCode {
     match result {
         // Whoever closed the pipe has seen enough.
         Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
-        Err(Failure::Message(message)) => {
-            // If standard error is closed, there is nowhere to say so.
-            let _ = writeln!(std::io::stderr(), "error: {message}");
-            ExitCode::FAILURE
-        }
+        Err(Failure::Message(message)) => fail(&message, 1),
+        Err(Failure::Usage(message)) => fail(&message, 2),
     }
+}
+
+fn fail(message: &str, code: u8) -> ExitCode {
+    // If standard error is closed, there is nowhere to say so.
+    let _ = writeln!(std::io::stderr(), "error: {message}");
+    ExitCode::from(code)
 }

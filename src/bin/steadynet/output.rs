@@ -66,9 +66,36 @@ pub fn check_writable(outputs: &[(&str, &Path)], inputs: &[&Path]) -> Result<(),
     Ok(())
 }
 
-/// Makes a file in the folder and removes it.
+/// Makes a file in the folder and removes it. A file of that name, which a killed process can have left, stays: the next number is
+/// tried.
 fn take_new_file(folder: &Path) -> io::Result<()> {
-    let probe = folder.join(format!(".steadynet-{}-probe.tmp", std::process::id()));
-    OpenOptions::new().write(true).create_new(true).open(&probe)?;
-    fs::remove_file(probe)
+    const TRIES: usize = 1000;
+    let mut taken = io::ErrorKind::AlreadyExists.into();
+    for number in 0..TRIES {
+        let probe = folder.join(format!(".steadynet-{}-{number}-probe.tmp", std::process::id()));
+        match OpenOptions::new().write(true).create_new(true).open(&probe) {
+            Ok(_) => return fs::remove_file(probe),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_that_was_left_behind_is_no_obstacle() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..3 {
+            let left = folder.path().join(format!(".steadynet-{}-{number}-probe.tmp", std::process::id()));
+            fs::write(left, "").unwrap();
+        }
+        let before = fs::read_dir(folder.path()).unwrap().count();
+        take_new_file(folder.path()).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
+        assert!(take_new_file(&folder.path().join("nowhere")).is_err());
+    }
 }

@@ -36,6 +36,7 @@ pub struct Predict {
 
 impl Predict {
     pub fn run(&self) -> Result<(), Failure> {
+        self.csv.check_used(&[&self.data])?;
         if let Some(out) = &self.out {
             let inputs: Vec<&Path> = [Some(self.model.as_path()), self.data.path()].into_iter().flatten().collect();
             check_writable(&[("--out", out)], &inputs)?;
@@ -46,7 +47,6 @@ impl Predict {
         }
         let features = self.data.features(&self.csv, &Schema::of_model(&model))?.values;
         let inputs = model.preprocessed(&features)?;
-        check_finite("feature after preprocessing", &inputs, model.network.inputs())?;
         let outputs = self
             .compute
             .run(|Compute { isa, parallelism }| Ok(model.network.predict_on(&inputs, isa, parallelism)?))?;

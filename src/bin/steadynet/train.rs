@@ -6,10 +6,10 @@ mod progress;
 mod report;
 
 use crate::compute::ComputeArgs;
-use crate::data_source::{CsvArgs, DATA_HELP, Source, TARGET_INDEX};
+use crate::data_source::{CsvArgs, DATA_HELP, Kind, Source, TARGET_INDEX};
 use crate::failure::Failure;
 use crate::output::{check_writable, note, print, print_json, printable};
-use crate::scores::measure;
+use crate::scores::{Scores, measure};
 use crate::targets;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -167,6 +167,8 @@ struct Fitted {
 
 impl Train {
     pub fn run(&self) -> Result<(), Failure> {
+        let sources: Vec<&Source> = [Some(&self.data), self.test.as_ref()].into_iter().flatten().collect();
+        self.csv.check_used(&sources)?;
         let plot = self.plot_path();
         self.check_outputs(plot.as_deref())?;
         let optimizer = self.optimizer()?;
@@ -199,21 +201,14 @@ impl Train {
         }
 
         let trainer = self.trainer(optimizer);
-        let (fitted, test) = self.compute.run(|compute| {
-            let trainer = trainer.clone().isa(compute.isa).parallelism(compute.parallelism);
-            let fitted = self.fit(&trainer, network, &training, validation.as_ref())?;
-            let test = match (&parts.test, &fitted.broken) {
-                (Some(test), None) => Some(measure(&fitted.network, test, compute)?),
-                _ => None,
-            };
-            Ok((fitted, test))
+        let Fitted { network, history, broken } = self.compute.run(|compute| {
+            let trainer = trainer.isa(compute.isa).parallelism(compute.parallelism);
+            self.fit(&trainer, network, &training, validation.as_ref())
         })?;
-
-        let Fitted { network, history, broken } = fitted;
         if let (Some(error), true) = (&broken, history.epochs.is_empty()) {
             return Err(Failure::new(format!("{}; no epoch was good, so no model is written", told(error))));
         }
-        let model = self.model(network, &parts, optimizer, kind.name(), history.epochs.len());
+        let model = self.model(network, &parts, optimizer, kind, history.epochs.len());
         model.save(&self.out)?;
         let drawn = match &plot {
             Some(path) => self.draw(path, &history)?,
@@ -230,6 +225,8 @@ impl Train {
                 history.epochs.len()
             )));
         }
+        // Only now: a test set that cannot be measured must not cost the training.
+        let test = parts.test.as_ref().map(|test| self.test(&model, test)).transpose()?;
         let after = report::After {
             history: &history,
             test: test.as_ref(),
@@ -352,10 +349,20 @@ impl Train {
         Ok(Fitted { network, history, broken })
     }
 
+    /// The scores of the saved model on the test rows.
+    fn test(&self, model: &Model, test: &Dataset) -> Result<Scores, Failure> {
+        self.compute.run(|compute| measure(&model.network, test, compute)).map_err(|failure| {
+            failure.about(&format!(
+                "the model is saved to {}, but cannot be measured on the test rows",
+                self.out.display()
+            ))
+        })
+    }
+
     /// The file's content. Nothing that two identical trainings may differ in: no threads, instruction set, times, paths.
-    fn model(&self, network: Network, parts: &Parts, optimizer: Optimizer, data: &str, epochs_run: usize) -> Model {
+    fn model(&self, network: Network, parts: &Parts, optimizer: Optimizer, kind: Kind, epochs_run: usize) -> Model {
         let mut settings = BTreeMap::from([
-            ("data", data.to_owned()),
+            ("data", kind.name().to_owned()),
             ("training_rows", parts.training.rows().to_string()),
             ("validation_rows", parts.validation.as_ref().map_or(0, Dataset::rows).to_string()),
             ("scaling", parts.scaling.to_string()),
@@ -376,7 +383,8 @@ impl Train {
             settings.insert("tol", tolerance.to_string());
         }
         let target_name = parts.training.target_name().map(str::to_owned);
-        if let (None, Some(target)) = (&target_name, self.csv.target()) {
+        // Where only the test rows are CSV, the target is a column of theirs.
+        if let (Kind::Csv, None, Some(target)) = (kind, &target_name, self.csv.target()) {
             settings.insert(TARGET_INDEX, target.to_owned());
         }
         let names = |names: Option<&[String]>| names.map(<[String]>::to_vec);
