@@ -166,16 +166,14 @@ impl Kernel for Product<'_> {
         let Product { m, k, n, a, b, c, finish, scratch } = self;
         let skip = scratch.as_ptr().align_offset(MAX_LANES * size_of::<f32>()).min(MAX_LANES - 1);
         let scratch = scratch.as_mut_ptr().wrapping_add(skip);
-        if lanes_over_rows::<S>(m, k, n, a, b, c.0) {
-            let loops = Loops { simd, m: n, k, n: m, a: b.t(), b: a.t(), c, finish, transposed: true, scratch };
-            // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C and the states are lent mutably, and the
-            // scratch has the length for either order.
-            unsafe { loops.run() }
+        let loops = if lanes_over_rows::<S>(m, k, n, a, b, c.0) {
+            Loops { simd, m: n, k, n: m, a: b.t(), b: a.t(), c, finish, transposed: true, scratch }
         } else {
-            let loops = Loops { simd, m, k, n, a, b, c, finish, transposed: false, scratch };
-            // SAFETY: as above.
-            unsafe { loops.run() }
-        }
+            Loops { simd, m, k, n, a, b, c, finish, transposed: false, scratch }
+        };
+        // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C and the states are lent mutably, and the
+        // scratch has the length for either order.
+        unsafe { loops.run() }
     }
 }
 
