@@ -192,7 +192,7 @@ impl NetworkBuilder {
         self
     }
 
-    /// How the weights begin. Without it: He (normal) in front of ReLU, Glorot (uniform) elsewhere.
+    /// How the weights begin. Without it: Glorot (uniform) in front of identity, sigmoid and tanh, He (normal) elsewhere.
     pub fn weight_init(mut self, init: Init) -> Self {
         self.weight_init = Some(init);
         self
@@ -256,12 +256,20 @@ impl NetworkBuilder {
 
         let mut parameters = Aligned::zeros("the parameters", end)?;
         for (stream, layer) in (0u64..).step_by(2).zip(&layers) {
-            let default = if layer.activation == Activation::Relu { Init::HeNormal } else { Init::GlorotUniform };
+            let default = default_init(layer.activation);
             let (fan_in, fan_out) = (layer.inputs, layer.outputs);
             let weights = self.weight_init.unwrap_or(default);
             weights.fill(&mut parameters[layer.weight_range()], fan_in, fan_out, self.seed, stream);
             self.bias_init.fill(&mut parameters[layer.bias_range()], fan_in, fan_out, self.seed, stream + 1);
         }
         Ok(Network { layers, loss, parameters })
+    }
+}
+
+/// How the weights in front of an activation begin.
+fn default_init(activation: Activation) -> Init {
+    match activation {
+        Activation::Identity | Activation::Sigmoid | Activation::Tanh => Init::GlorotUniform,
+        _ => Init::HeNormal,
     }
 }

@@ -3,7 +3,8 @@
 use crate::loss::TargetRows;
 use crate::network::{Layer, Network};
 use crate::workspace::{Block, Columns, read_write};
-use steadynet_kernels::{Epilogue, Isa, MAX_STATES, Mat, MatMut, ShapeError, Update, activation_backward, gemm};
+use steadynet_kernels::{Activation, Epilogue, Isa, MAX_STATES, Mat, MatMut, Saved, ShapeError, Update};
+use steadynet_kernels::{activation_backward, activation_forward, gemm};
 
 /// `σ(x·W + b)` through every layer: from the input columns to the outputs of each layer.
 pub(crate) fn forward(
@@ -16,10 +17,20 @@ pub(crate) fn forward(
     for (l, layer) in network.layers().iter().enumerate() {
         let (inputs, outputs) = (layer.inputs(), layer.outputs());
         let from = if l == 0 { 0 } else { columns.outputs[l - 1] };
-        let (input, output) = read_write(rows, (from, inputs), (columns.outputs[l], outputs))?;
+        let activation = layer.activation();
+        // The activation in the epilogue, or behind it if its inputs are kept.
+        let fused = match activation.saved() {
+            Saved::Output => activation,
+            Saved::Input => Activation::Identity,
+        };
+        let (input, output) = read_write(rows, (from, inputs), (columns.saved[l], outputs))?;
         let weights = Mat::new(&network.parameters()[layer.weight_range()], inputs, outputs)?;
         let bias = &network.parameters()[layer.bias_range()];
-        gemm(isa, input, weights, output, Epilogue::Bias { bias, activation: layer.activation() }, scratch)?;
+        gemm(isa, input, weights, output, Epilogue::Bias { bias, activation: fused }, scratch)?;
+        if activation.saved() == Saved::Input {
+            let (saved, output) = read_write(rows, (columns.saved[l], outputs), (columns.outputs[l], outputs))?;
+            activation_forward(isa, activation, saved, output)?;
+        }
     }
     Ok(())
 }
@@ -47,14 +58,15 @@ pub(crate) fn loss_and_backward(
     };
     let gradient = deltas.reborrow().col_range(delta(last), outputs)?;
     network.loss().rows(isa, output, targets, batch, gradient, block.losses)?;
-    activation_backward(isa, layer.activation(), output, deltas.reborrow().col_range(delta(last), outputs)?)?;
+    let saved = left.col_range(columns.saved[last], outputs)?;
+    activation_backward(isa, layer.activation(), saved, deltas.reborrow().col_range(delta(last), outputs)?)?;
 
     for l in (1..=last).rev() {
         let (layer, below) = (&network.layers()[l], &network.layers()[l - 1]);
         let (inputs, outputs) = (layer.inputs(), layer.outputs());
         let (after, before) = read_write(&mut deltas, (delta(l), outputs), (delta(l - 1), inputs))?;
         let weights = Mat::new(&network.parameters()[layer.weight_range()], inputs, outputs)?;
-        let saved = left.col_range(columns.outputs[l - 1], inputs)?;
+        let saved = left.col_range(columns.saved[l - 1], inputs)?;
         let epilogue = Epilogue::Backward { activation: below.activation(), saved };
         gemm(isa, after, weights.t(), before, epilogue, block.scratch)?;
     }

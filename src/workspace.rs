@@ -3,7 +3,7 @@
 use crate::aligned::{Aligned, LINE};
 use crate::error::Error;
 use crate::network::{Layer, Network};
-use steadynet_kernels::{Mat, MatMut, ShapeError, gemm_scratch_len};
+use steadynet_kernels::{Mat, MatMut, Saved, ShapeError, gemm_scratch_len};
 
 /// Where things lie in a row of the workspace: all that one row of the batch needs, side by side, so that a worker's rows are one
 /// block of memory and one split divides everything.
@@ -14,6 +14,8 @@ pub(crate) struct Columns {
     pub targets: usize,
     /// Outputs of each layer.
     pub outputs: Vec<usize>,
+    /// What the backward pass takes of each layer: the outputs, or the inputs of the activation where it [asks](Saved) for them.
+    pub saved: Vec<usize>,
     /// The loss's gradient with respect to each layer's outputs before the activation.
     pub deltas: Vec<usize>,
     pub width: usize,
@@ -29,11 +31,16 @@ impl Columns {
         };
         block(network.inputs());
         let targets = block(target_width);
-        let outputs = network.layers().iter().map(|layer| block(layer.outputs())).collect();
+        let outputs: Vec<usize> = network.layers().iter().map(|layer| block(layer.outputs())).collect();
+        let saved = network.layers().iter().zip(&outputs).map(|(layer, &outputs)| match layer.activation().saved() {
+            Saved::Output => outputs,
+            Saved::Input => block(layer.outputs()),
+        });
+        let saved = saved.collect();
         let deltas = network.layers().iter().map(|layer| block(layer.outputs())).collect();
         // An odd number of cache lines from row to row: an even one would put the rows of a tile into few sets of the cache.
         let width = end.next_multiple_of(LINE) + if (end / LINE).is_multiple_of(2) { LINE } else { 0 };
-        Columns { inputs: network.inputs(), targets, outputs, deltas, width }
+        Columns { inputs: network.inputs(), targets, outputs, saved, deltas, width }
     }
 }
 

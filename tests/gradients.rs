@@ -51,7 +51,7 @@ fn kinks(net: &Net, data: &Dataset) -> (Vec<bool>, f64) {
     let mut nearest = f64::INFINITY;
     for row in 0..data.rows() {
         for (layer, (z, _)) in net.layers.iter().zip(net.forward(data.row(row).unwrap())) {
-            if layer.activation == Activation::Relu {
+            if matches!(layer.activation, Activation::Relu | Activation::LeakyRelu) {
                 on.extend(z.iter().map(|&z| z > 0.0));
                 nearest = z.iter().fold(nearest, |nearest, z| nearest.min(z.abs()));
             }

@@ -50,11 +50,11 @@ def lawson(values, powers):
     return best
 
 
-def minimax_f32(target, weight, degree, lo, hi):
-    """Coefficients 0..degree as binary32 values, and the greatest weighted error that they leave."""
-    values = [(t, target(t), weight(t)) for t in points(mpf(lo), mpf(hi), POINTS)]
-    chosen = []
-    for power in range(degree + 1):
+def minimax_f32(target, weight, degree, lo, hi, fixed=(), count=POINTS):
+    """Coefficients 0..degree as binary32 values, the lowest of them `fixed`, and the greatest weighted error that they leave."""
+    values = [(t, target(t), weight(t)) for t in points(mpf(lo), mpf(hi), count)]
+    chosen = list(fixed)
+    for power in range(len(chosen), degree + 1):
         rest = [(t, y - sum(c * t**i for i, c in enumerate(chosen)), w) for t, y, w in values]
         chosen.append(to_f32(lawson(rest, range(power, degree + 1))[0]))
     error = max(abs(w * (sum(c * t**i for i, c in enumerate(chosen)) - y)) for t, y, w in values)

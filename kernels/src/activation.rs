@@ -3,9 +3,10 @@
 //! To add one: a variant, its row in [`activations!`], and its [`Function`]; its definition in [`reference`](crate::reference).
 
 use crate::isa::Isa;
-use crate::lanes::{get, put};
+use crate::lanes::{Vectors, each_vector, get, put};
 use crate::math;
 use crate::matrix::{Mat, MatMut, ShapeError, check_dimension, check_unit_columns};
+use crate::reference::LEAKY_SLOPE;
 use crate::simd::{Kernel, Simd};
 use core::marker::PhantomData;
 
@@ -54,6 +55,21 @@ activations! {
     Tanh = "tanh",
     /// `σ(x) = max(x, 0)` with `σ(−0) = +0` and NaN kept; `σ′ = 1` where `x > 0`, else 0.
     Relu = "relu",
+    /// `σ(x) = x` where `x > 0`, else `0.01·x`; `σ′ = 1` where `x > 0`, else 0.01.
+    LeakyRelu = "leaky-relu",
+    /// `σ(x) = x` where `x > 0`, else `eˣ − 1`; `σ′ = 1` where `x > 0`, else `σ + 1`.
+    Elu = "elu",
+    /// `σ(x) = x·s(x)` with the logistic function `s`; `σ′ = s·(1 + x·(1 − s))`.
+    Silu = "silu",
+}
+
+/// What the derivative of an activation is a function of, and so what a training keeps of each layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Saved {
+    /// The output `σ(x)`.
+    Output,
+    /// The input `x`: the function takes a value twice, so that its output does not determine the derivative.
+    Input,
 }
 
 #[allow(clippy::single_component_path_imports, reason = "it gives the macro a path")]
@@ -64,6 +80,11 @@ impl Activation {
     pub fn from_name(name: &str) -> Option<Activation> {
         Activation::ALL.iter().copied().find(|activation| activation.name() == name)
     }
+
+    /// What [`activation_backward`] and [`Epilogue::Backward`](crate::Epilogue::Backward) take as `saved`.
+    pub const fn saved(self) -> Saved {
+        with_function!(self, F => <F as Function>::SAVED)
+    }
 }
 
 /// `x ← σ(x)`.
@@ -71,10 +92,26 @@ pub fn activate(isa: Isa, activation: Activation, x: &mut [f32]) {
     with_function!(activation, F => isa.run(Forward::<F> { x, function: PhantomData }));
 }
 
+/// `y ← σ(x)`.
+///
+/// # Shapes
+/// `x` and `y`: (batch, outputs), columns side by side.
+/// # Errors
+/// [`ShapeError`]; nothing is written.
+pub fn activation_forward(isa: Isa, activation: Activation, x: Mat<'_>, y: MatMut<'_>) -> Result<(), ShapeError> {
+    same_shape("x", x, "y", y.as_ref())?;
+    if y.cols() > 0 {
+        // (Rows without elements need no memory, so there may be 2⁶⁴ of them.)
+        with_function!(activation, F => isa.run(ForwardRows::<F> { x, y, function: PhantomData }));
+    }
+    Ok(())
+}
+
 /// `d ← d · σ′`, through an activation backwards.
 ///
 /// # Shapes
-/// `saved` (the activation's outputs) and `gradient`: (batch, outputs), columns side by side.
+/// `saved` (the activation's inputs or outputs, as [`Activation::saved`] says) and `gradient`: (batch, outputs), columns side by
+/// side.
 /// # Errors
 /// [`ShapeError`]; nothing is written.
 pub fn activation_backward(
@@ -83,16 +120,24 @@ pub fn activation_backward(
     saved: Mat<'_>,
     gradient: MatMut<'_>,
 ) -> Result<(), ShapeError> {
-    check_dimension("saved", "rows", gradient.rows(), saved.rows())?;
-    check_dimension("saved", "columns", gradient.cols(), saved.cols())?;
-    check_unit_columns("saved", saved)?;
-    check_unit_columns("gradient", gradient.as_ref())?;
-    if gradient.cols() == 0 {
-        // Rows without elements need no memory, so there may be 2⁶⁴ of them.
-        return Ok(());
+    same_shape("saved", saved, "gradient", gradient.as_ref())?;
+    if gradient.cols() > 0 {
+        with_function!(activation, F => isa.run(Backward::<F> { saved, gradient, function: PhantomData }));
     }
-    with_function!(activation, F => isa.run(Backward::<F> { saved, gradient, function: PhantomData }));
     Ok(())
+}
+
+/// `Ok` if `operand` has the shape of the output, and both have their columns side by side.
+fn same_shape(
+    name: &'static str,
+    operand: Mat<'_>,
+    output_name: &'static str,
+    output: Mat<'_>,
+) -> Result<(), ShapeError> {
+    check_dimension(name, "rows", output.rows(), operand.rows())?;
+    check_dimension(name, "columns", output.cols(), operand.cols())?;
+    check_unit_columns(name, operand)?;
+    check_unit_columns(output_name, output)
 }
 
 struct Forward<'a, F> {
@@ -105,9 +150,45 @@ impl<F: Function> Kernel for Forward<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        for j in (0..self.x.len()).step_by(S::LANES) {
-            put(simd, self.x, j, F::forward(simd, get(simd, self.x, j)));
+        each_vector(simd, self.x.len(), self);
+    }
+}
+
+impl<F: Function> Vectors for Forward<'_, F> {
+    #[inline(always)]
+    fn vector<S: Simd>(&mut self, simd: S, start: usize) {
+        put(simd, self.x, start, F::forward(simd, get(simd, self.x, start)));
+    }
+}
+
+struct ForwardRows<'a, F> {
+    x: Mat<'a>,
+    y: MatMut<'a>,
+    function: PhantomData<F>,
+}
+
+impl<F: Function> Kernel for ForwardRows<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        for i in 0..self.x.rows() {
+            let (Some(x), Some(y)) = (self.x.row(i), self.y.row_mut(i)) else { return };
+            each_vector(simd, x.len(), ForwardRow::<F> { x, y, function: PhantomData });
         }
+    }
+}
+
+struct ForwardRow<'a, F> {
+    x: &'a [f32],
+    y: &'a mut [f32],
+    function: PhantomData<F>,
+}
+
+impl<F: Function> Vectors for ForwardRow<'_, F> {
+    #[inline(always)]
+    fn vector<S: Simd>(&mut self, simd: S, start: usize) {
+        put(simd, self.y, start, F::forward(simd, get(simd, self.x, start)));
     }
 }
 
@@ -124,25 +205,42 @@ impl<F: Function> Kernel for Backward<'_, F> {
     fn run<S: Simd>(mut self, simd: S) {
         for i in 0..self.saved.rows() {
             let (Some(saved), Some(gradient)) = (self.saved.row(i), self.gradient.row_mut(i)) else { return };
-            for j in (0..gradient.len()).step_by(S::LANES) {
-                put(simd, gradient, j, F::backward(simd, get(simd, gradient, j), get(simd, saved, j)));
-            }
+            each_vector(simd, saved.len(), BackwardRow::<F> { saved, gradient, function: PhantomData });
         }
+    }
+}
+
+struct BackwardRow<'a, F> {
+    saved: &'a [f32],
+    gradient: &'a mut [f32],
+    function: PhantomData<F>,
+}
+
+impl<F: Function> Vectors for BackwardRow<'_, F> {
+    #[inline(always)]
+    fn vector<S: Simd>(&mut self, simd: S, start: usize) {
+        let (d, saved) = (get(simd, self.gradient, start), get(simd, self.saved, start));
+        put(simd, self.gradient, start, F::backward(simd, d, saved));
     }
 }
 
 /// One activation over vectors.
 pub(crate) trait Function {
+    /// What `backward` takes.
+    const SAVED: Saved = Saved::Output;
     /// `σ(x)`.
     fn forward<S: Simd>(simd: S, x: S::F) -> S::F;
-    /// `d · σ′(x)`, from the saved output `y = σ(x)`.
-    fn backward<S: Simd>(simd: S, d: S::F, y: S::F) -> S::F;
+    /// `d · σ′`, from what is saved.
+    fn backward<S: Simd>(simd: S, d: S::F, saved: S::F) -> S::F;
 }
 
 pub(crate) struct Identity;
 pub(crate) struct Sigmoid;
 pub(crate) struct Tanh;
 pub(crate) struct Relu;
+pub(crate) struct LeakyRelu;
+pub(crate) struct Elu;
+pub(crate) struct Silu;
 
 impl Function for Identity {
     #[inline(always)]
@@ -185,5 +283,41 @@ impl Function for Relu {
     #[inline(always)]
     fn backward<S: Simd>(simd: S, d: S::F, y: S::F) -> S::F {
         simd.select(simd.le(y, simd.splat(0.0)), simd.splat(0.0), d)
+    }
+}
+
+impl Function for LeakyRelu {
+    #[inline(always)]
+    fn forward<S: Simd>(simd: S, x: S::F) -> S::F {
+        simd.select(simd.lt(simd.splat(0.0), x), x, simd.mul(x, simd.splat(LEAKY_SLOPE)))
+    }
+    #[inline(always)]
+    fn backward<S: Simd>(simd: S, d: S::F, y: S::F) -> S::F {
+        simd.select(simd.lt(simd.splat(0.0), y), d, simd.mul(d, simd.splat(LEAKY_SLOPE)))
+    }
+}
+
+impl Function for Elu {
+    #[inline(always)]
+    fn forward<S: Simd>(simd: S, x: S::F) -> S::F {
+        math::elu(simd, x)
+    }
+    #[inline(always)]
+    fn backward<S: Simd>(simd: S, d: S::F, y: S::F) -> S::F {
+        let below = simd.mul(d, simd.add(y, simd.splat(1.0)));
+        simd.select(simd.lt(simd.splat(0.0), y), d, below)
+    }
+}
+
+impl Function for Silu {
+    const SAVED: Saved = Saved::Input;
+
+    #[inline(always)]
+    fn forward<S: Simd>(simd: S, x: S::F) -> S::F {
+        math::silu(simd, x)
+    }
+    #[inline(always)]
+    fn backward<S: Simd>(simd: S, d: S::F, x: S::F) -> S::F {
+        simd.mul(d, math::silu_slope(simd, x))
     }
 }

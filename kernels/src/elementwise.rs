@@ -1,9 +1,10 @@
 //! A function of each element of a slice.
 
 use crate::isa::Isa;
+use crate::lanes::{Vectors, each_vector, get, put};
 use crate::math;
 use crate::matrix::ShapeError;
-use crate::simd::{Kernel, Simd, Twice};
+use crate::simd::{Kernel, Simd};
 use core::marker::PhantomData;
 
 /// A function of one element, on vectors.
@@ -23,27 +24,14 @@ impl<F: Function> Kernel for Map<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Map { x, y, .. } = self;
-        let len = x.len().min(y.len());
-        let (x, y) = (x.as_ptr(), y.as_mut_ptr());
-        let mut i = 0;
-        // Four chains at once hide each other's latency.
-        let four = Twice(Twice(simd));
-        while len - i >= 4 * S::LANES {
-            // SAFETY: i + 4·LANES ≤ len, the length of both slices.
-            unsafe { four.store(y.add(i), F::apply(four, four.load(x.add(i)))) }
-            i += 4 * S::LANES;
-        }
-        while len - i >= S::LANES {
-            // SAFETY: i + LANES ≤ len, the length of both slices.
-            unsafe { simd.store(y.add(i), F::apply(simd, simd.load(x.add(i)))) }
-            i += S::LANES;
-        }
-        if i < len {
-            let count = len - i;
-            // SAFETY: i + count = len, the length of both slices.
-            unsafe { simd.store_first(y.add(i), F::apply(simd, simd.load_first(x.add(i), count)), count) }
-        }
+        each_vector(simd, self.x.len(), self);
+    }
+}
+
+impl<F: Function> Vectors for Map<'_, F> {
+    #[inline(always)]
+    fn vector<S: Simd>(&mut self, simd: S, start: usize) {
+        put(simd, self.y, start, F::apply(simd, get(simd, self.x, start)));
     }
 }
 
@@ -84,4 +72,7 @@ elementwise! {
     sigmoid Sigmoid "1/(1 + e^−x[i])"
     tanh Tanh "tanh x[i]"
     softplus Softplus "ln(1 + e^x[i])"
+    elu Elu "x[i] if positive, else e^x[i] − 1"
+    silu Silu "x[i]/(1 + e^−x[i])"
+    silu_slope SiluSlope "silu′(x[i])"
 }

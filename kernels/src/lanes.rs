@@ -1,6 +1,6 @@
 //! Vectors out of slices, and reductions over a row in the fixed order of [the contract](crate#row-reductions).
 
-use crate::simd::Simd;
+use crate::simd::{Simd, Twice};
 
 /// Number of virtual lanes of a reduction, whatever the vector: lane `l` takes elements `l, l + 16, …`.
 pub const REDUCTION_LANES: usize = 16;
@@ -27,6 +27,27 @@ pub(crate) fn put<S: Simd>(simd: S, x: &mut [f32], start: usize, value: S::F) {
         } else {
             simd.store_first(rest.as_mut_ptr(), value, len)
         }
+    }
+}
+
+/// Work on the elements of slices, vector by vector. A trait and not a closure, which may miss the caller's target features.
+pub(crate) trait Vectors {
+    /// The vector that begins at element `start`; there may be fewer elements than it has lanes.
+    fn vector<S: Simd>(&mut self, simd: S, start: usize);
+}
+
+/// Takes elements `0..len` through `work`: four vectors at once where there are so many, which hide each other's latency.
+#[inline(always)]
+pub(crate) fn each_vector<S: Simd>(simd: S, len: usize, mut work: impl Vectors) {
+    let four = Twice(Twice(simd));
+    let mut start = 0;
+    while len - start >= 4 * S::LANES {
+        work.vector(four, start);
+        start += 4 * S::LANES;
+    }
+    while start < len {
+        work.vector(simd, start);
+        start += S::LANES;
     }
 }
 

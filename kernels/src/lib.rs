@@ -55,7 +55,7 @@
 //! `std` (default): detection of the instruction set at run time on x86-64. Without it the compiler's target features decide.
 //!
 //! # Unsafe code
-//! Lives in `matrix` (views with strides), `simd/*` (loads, stores, intrinsics), `isa` (tokens), `lanes`, `elementwise` and `gemm/*`; every
+//! Lives in `matrix` (views with strides), `simd/*` (loads, stores, intrinsics), `isa` (tokens), `lanes` and `gemm/*`; every
 //! block names what it rests on.
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 
@@ -74,7 +74,7 @@ pub mod reference;
 pub mod roofline;
 mod simd;
 
-pub use activation::{Activation, activate, activation_backward};
+pub use activation::{Activation, Saved, activate, activation_backward, activation_forward};
 pub use gemm::{Epilogue, K_BLOCK, gemm, gemm_scratch_len, k_block_len};
 pub use isa::{Isa, IsaError};
 pub use lanes::REDUCTION_LANES;

@@ -80,6 +80,51 @@ pub(crate) fn softplus<S: Simd>(s: S, x: S::F) -> S::F {
     s.add(upper, s.add(s.greater(x, zero), tail))
 }
 
+/// `x` above 0, else `e^x − 1`.
+#[inline(always)]
+pub(crate) fn elu<S: Simd>(s: S, x: S::F) -> S::F {
+    let zero = s.splat(0.0);
+    let (z, r) = reduce(s, s.lesser(zero, s.greater(s.splat(-32.0), x)), 1.0, ROUND_SHIFT);
+    let t = power(s, z);
+    let below = s.fma(t, series(s, r, &EXP), s.sub(t, s.splat(1.0)));
+    s.select(s.lt(zero, x), x, below)
+}
+
+/// `x` times the logistic function.
+#[inline(always)]
+pub(crate) fn silu<S: Simd>(s: S, x: S::F) -> S::F {
+    let a = s.lesser(s.splat(110.0), s.abs(x));
+    let (z, t, em1) = minus_exp(s, a, s.splat(0.0));
+    let b = s.add(s.splat(1.0), t);
+    let w = s.div(s.splat(1.0), s.add(b, em1));
+    let q = s.mul(a, w);
+    let minus_q = s.neg(q);
+    let rest = s.fma(minus_q, em1, s.fma(minus_q, b, a));
+    let q = s.fma(w, rest, q);
+    s.select(s.lt(x, s.splat(0.0)), s.scale(s.neg(q), s.sub(z, s.splat(ROUND))), s.fma(s.neg(t), q, x))
+}
+
+/// The derivative of `silu`.
+#[inline(always)]
+pub(crate) fn silu_slope<S: Simd>(s: S, x: S::F) -> S::F {
+    let one = s.splat(1.0);
+    let a = s.lesser(s.splat(110.0), s.abs(x));
+    let (z, t, em1) = minus_exp(s, a, s.splat(0.0));
+    let p = s.scale(s.div(one, s.add(s.add(one, t), em1)), s.sub(z, s.splat(ROUND)));
+    let below = s.mul(p, s.fma(s.neg(a), s.sub(one, p), one));
+    s.select(s.lt(x, s.splat(0.0)), below, s.sub(one, below))
+}
+
+/// `(z, t, s)` with `e^(a + l) = (1 + s)/2^(z − ROUND)`, l small; t is that power of two or, where it is less, 2^-64.
+#[inline(always)]
+fn minus_exp<S: Simd>(s: S, a: S::F, l: S::F) -> (S::F, S::F, S::F) {
+    // −n in place of the reference's n, so that z holds t; the roundings are symmetric.
+    let z = s.add(s.fma(a, s.splat(-LOG2_E), s.splat(-ROUND_SHIFT)), s.splat(ROUND));
+    let n = s.sub(z, s.splat(ROUND));
+    let r = s.add(s.fma(n, s.splat(LN2_HI), a), s.fma(n, s.splat(LN2_LO), l));
+    (z, power(s, s.greater(z, s.splat(ROUND - 64.0))), series(s, r, &EXP))
+}
+
 /// `(z, r)` with `z = n + ROUND` and `e^(k·x) = 2^n·e^(k·r)`, for k a power of two or its negative.
 #[inline(always)]
 fn reduce<S: Simd>(s: S, x: S::F, k: f32, shift: f32) -> (S::F, S::F) {

@@ -4,11 +4,13 @@
 //! # Panics
 //! The definitions are there to be read and to test against: they check nothing, and panic where a slice is too short.
 
+mod activation;
 mod loss;
 mod math;
 mod normal;
 mod product;
 
+pub use activation::*;
 pub use loss::*;
 pub use math::*;
 pub use normal::*;

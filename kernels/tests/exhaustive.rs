@@ -64,7 +64,25 @@ const SOFTPLUS: Case = Case {
     monotone: false,
     odd: false,
 };
-const CASES: [Case; 5] = [EXP, LN, SIGMOID, TANH, SOFTPLUS];
+const ELU: Case = Case {
+    name: "elu",
+    vector: elementwise::elu,
+    scalar: reference::elu,
+    truth: |x| if x > 0.0 { x } else { x.exp_m1() },
+    bound: 1.0,
+    monotone: true,
+    odd: false,
+};
+const SILU: Case = Case {
+    name: "silu",
+    vector: elementwise::silu,
+    scalar: reference::silu,
+    truth: |x| if x == f64::NEG_INFINITY { -0.0 } else { x / (1.0 + (-x).exp()) },
+    bound: 2.0,
+    monotone: false,
+    odd: false,
+};
+const CASES: [Case; 7] = [EXP, LN, SIGMOID, TANH, SOFTPLUS, ELU, SILU];
 
 /// Number `index` of all bit patterns, in ascending order of the values; NaN at both ends.
 fn ordered(index: u32) -> f32 {
@@ -186,6 +204,18 @@ fn exhaustive_tanh() {
 #[ignore = "every f32: about a minute in release on two cores"]
 fn exhaustive_softplus() {
     exhaustive(SOFTPLUS);
+}
+
+#[test]
+#[ignore = "every f32: about a minute in release on two cores"]
+fn exhaustive_elu() {
+    exhaustive(ELU);
+}
+
+#[test]
+#[ignore = "every f32: about a minute in release on two cores"]
+fn exhaustive_silu() {
+    exhaustive(SILU);
 }
 
 /// The ends, the borders of the subnormals and the arguments at which a function over- or underflows or changes its formula.

@@ -112,6 +112,9 @@ pub fn activate(activation: Activation, z: f64) -> f64 {
         Activation::Sigmoid => 1.0 / (1.0 + (-z).exp()),
         Activation::Tanh => z.tanh(),
         Activation::Relu => z.max(0.0),
+        Activation::LeakyRelu => z.max(0.01 * z),
+        Activation::Elu => z.max(0.0) + z.min(0.0).exp_m1(),
+        Activation::Silu => z / (1.0 + (-z).exp()),
         other => panic!("{} is not known here yet", other.name()),
     }
 }
@@ -123,7 +126,10 @@ fn slope(activation: Activation, z: f64, a: f64) -> f64 {
         Activation::Sigmoid => a * (1.0 - a),
         Activation::Tanh => 1.0 - a * a,
         Activation::Relu => f64::from(z > 0.0),
-        other => panic!("{} is not known here yet", other.name()),
+        other => {
+            let h = 1e-6;
+            (activate(other, z + h) - activate(other, z - h)) / (2.0 * h)
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub enum Epilogue<'a> {
     Backward {
         /// `σ`.
         activation: Activation,
-        /// The layer's output `σ(x)`, from which the derivative follows; of the shape of C.
+        /// What the derivative follows from, the layer's `x` or `σ(x)` as [`Activation::saved`] says; of the shape of C.
         saved: Mat<'a>,
     },
     /// `c ← fma(alpha, s, c)`.

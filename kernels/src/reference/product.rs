@@ -1,11 +1,10 @@
 //! Matrix products and sums over rows.
 
-use crate::activation::Activation;
+use super::{activate, backward};
 use crate::fma::fma;
 use crate::gemm::{Epilogue, k_block_len};
 use crate::matrix::{Mat, MatMut};
 use crate::optimizer::Update;
-use crate::reference;
 
 /// `Σₚ a(p)·b(p)` for `p < k`: blocks of [`k_block_len`]`(k)`, each one chain of fused multiply-adds from 0, their sums added in
 /// ascending order.
@@ -40,38 +39,6 @@ pub fn gemm(a: Mat<'_>, b: Mat<'_>, c: &mut MatMut<'_>, mut epilogue: Epilogue<'
                 }
             };
             c.set(i, j, new);
-        }
-    }
-}
-
-/// `σ(x)`.
-pub fn activate(activation: Activation, x: f32) -> f32 {
-    match activation {
-        Activation::Identity => x,
-        Activation::Sigmoid => reference::sigmoid(x),
-        Activation::Tanh => reference::tanh(x),
-        Activation::Relu => {
-            if x <= 0.0 {
-                0.0
-            } else {
-                x
-            }
-        }
-    }
-}
-
-/// `d · σ′(x)`, from the saved output `y = σ(x)`.
-pub fn backward(activation: Activation, d: f32, y: f32) -> f32 {
-    match activation {
-        Activation::Identity => d,
-        Activation::Sigmoid => d * (y * (1.0 - y)),
-        Activation::Tanh => d * fma(-y, y, 1.0),
-        Activation::Relu => {
-            if y <= 0.0 {
-                0.0
-            } else {
-                d
-            }
         }
     }
 }

@@ -54,7 +54,7 @@ pub struct Train {
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Loss::ALL.iter().map(|loss| loss.name())), help_heading = NETWORK)]
     loss: Option<String>,
     /// How the weights begin: normal:STD, truncated-normal:STD, uniform:LIMIT, constant:F, glorot-uniform, glorot-normal, he-uniform,
-    /// he-normal [default: he-normal in front of relu, glorot-uniform elsewhere]
+    /// he-normal [default: glorot-uniform in front of identity, sigmoid and tanh, he-normal elsewhere]
     #[arg(long, value_name = "HOW", help_heading = NETWORK)]
     init: Option<Init>,
     /// How the biases begin, as for --init
