@@ -4,6 +4,12 @@
 use proptest::prelude::*;
 use steadynet_kernels::{K_BLOCK, Mat, MatMut};
 
+/// So many cases, or `PROPTEST_CASES`, which emulators lower.
+pub fn cases(cases: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases, ..config } }
+}
+
 /// A number for an element, from a seed: mostly ordinary, sometimes special.
 pub fn value(seed: u64, index: usize, specials: bool) -> f32 {
     // SplitMix64.
