@@ -40,11 +40,13 @@ pub trait Kernel {
 }
 
 /// A kernel and its token, as the closure that pulp calls inside a function with the token's target features.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 struct Inside<S, K> {
     simd: S,
     kernel: K,
 }
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 impl<S: Simd, K: Kernel> pulp::NullaryFnOnce for Inside<S, K> {
     type Output = K::Output;
     #[inline(always)]

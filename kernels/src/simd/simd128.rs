@@ -39,6 +39,20 @@ fn fma_lanes(a: v128, b: v128, c: v128) -> v128 {
     f32x4(lane!(0), lane!(1), lane!(2), lane!(3))
 }
 
+/// `a·b + c`, rounded once. A function of its own: inlined, with its rare way, it makes the kernels large and slow to compile.
+#[inline(never)]
+fn fma_vector(a: v128, b: v128, c: v128) -> v128 {
+    let sum = |a, b, c| {
+        let product = f64x2_mul(f64x2_promote_low_f32x4(a), f64x2_promote_low_f32x4(b));
+        f64x2_add(product, f64x2_promote_low_f32x4(c))
+    };
+    let (low, high) = (sum(a, b, c), sum(high(a), high(b), high(c)));
+    if v128_any_true(v128_or(rounds_twice(low), rounds_twice(high))) {
+        return fma_lanes(a, b, c);
+    }
+    i32x4_shuffle::<0, 1, 4, 5>(f32x4_demote_f64x2_zero(low), f32x4_demote_f64x2_zero(high))
+}
+
 impl Simd for Simd128 {
     type F = v128;
     type U = v128;
@@ -80,15 +94,7 @@ impl Simd for Simd128 {
     }
     #[inline(always)]
     fn fma(self, a: v128, b: v128, c: v128) -> v128 {
-        let sum = |a, b, c| {
-            let product = f64x2_mul(f64x2_promote_low_f32x4(a), f64x2_promote_low_f32x4(b));
-            f64x2_add(product, f64x2_promote_low_f32x4(c))
-        };
-        let (low, high) = (sum(a, b, c), sum(high(a), high(b), high(c)));
-        if v128_any_true(v128_or(rounds_twice(low), rounds_twice(high))) {
-            return fma_lanes(a, b, c);
-        }
-        i32x4_shuffle::<0, 1, 4, 5>(f32x4_demote_f64x2_zero(low), f32x4_demote_f64x2_zero(high))
+        fma_vector(a, b, c)
     }
     #[inline(always)]
     fn neg(self, a: v128) -> v128 {
