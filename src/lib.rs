@@ -36,6 +36,8 @@ pub mod atomic_file;
 pub mod data;
 mod error;
 mod evaluate;
+#[cfg(feature = "model-file")]
+pub mod export;
 mod history;
 mod init;
 mod loss;
