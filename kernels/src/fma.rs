@@ -19,8 +19,8 @@ pub const fn fma(a: f32, b: f32, c: f32) -> f32 {
 }
 
 /// The bits of an `f64` behind the last one of an `f32`, and their value halfway between two.
-pub(crate) const SPARE_BITS: u64 = (1 << 29) - 1;
-pub(crate) const HALFWAY: u64 = 1 << 28;
+const SPARE_BITS: u64 = (1 << 29) - 1;
+const HALFWAY: u64 = 1 << 28;
 
 /// Whether `sum as f32` is the exact sum rounded once: not halfway between two `f32`, and 0 or at least the smallest normal one.
 const fn rounds_again(sum: f64) -> bool {

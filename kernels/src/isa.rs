@@ -22,13 +22,11 @@ enum Kind {
     Avx512,
     #[cfg(target_arch = "aarch64")]
     Neon,
-    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    Simd128,
 }
 
 impl Isa {
     /// Every name that [`Isa::from_name`] knows, slowest first. A given CPU has only some of them.
-    pub const NAMES: [&'static str; 5] = ["scalar", "simd128", "neon", "avx2", "avx512"];
+    pub const NAMES: [&'static str; 4] = ["scalar", "neon", "avx2", "avx512"];
 
     /// The fastest instruction set of this CPU.
     ///
@@ -43,8 +41,6 @@ impl Isa {
         }
         #[cfg(target_arch = "aarch64")]
         return Isa(Kind::Neon);
-        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        return Isa(Kind::Simd128);
         #[allow(unreachable_code, reason = "some targets need not ask")]
         Isa::scalar()
     }
@@ -77,8 +73,6 @@ impl Isa {
             "avx512" if has_avx512() => Ok(Isa(Kind::Avx512)),
             #[cfg(target_arch = "aarch64")]
             "neon" => Ok(Isa(Kind::Neon)),
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            "simd128" => Ok(Isa(Kind::Simd128)),
             _ if Isa::NAMES.contains(&name) => Err(IsaError::Unavailable),
             _ => Err(IsaError::Unknown),
         }
@@ -96,8 +90,6 @@ impl Isa {
             Kind::Avx512 => "avx512",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "neon",
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Kind::Simd128 => "simd128",
         }
     }
 
@@ -113,8 +105,6 @@ impl Isa {
             Kind::Avx512 => 16,
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => 4,
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Kind::Simd128 => 4,
         }
     }
 
@@ -156,8 +146,6 @@ impl Isa {
                 let neon = unsafe { pulp::aarch64::Neon::new_unchecked() };
                 simd::Neon(neon).vectorize(kernel)
             }
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Kind::Simd128 => simd::Simd128.vectorize(kernel),
         }
     }
 }
@@ -219,7 +207,7 @@ pub enum IsaError {
 impl fmt::Display for IsaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            IsaError::Unknown => f.write_str("unknown instruction set (known: scalar, simd128, neon, avx2, avx512)"),
+            IsaError::Unknown => f.write_str("unknown instruction set (known: scalar, neon, avx2, avx512)"),
             IsaError::Unavailable => f.write_str("this CPU does not have the instruction set"),
         }
     }

@@ -1,7 +1,8 @@
 //! The vector operations that the contract allows. Each is an IEEE-754 or integer operation with one possible result, so an
 //! algorithm written over [`Simd`] gives the same bits on every implementation.
 //!
-//! One file an instruction set: pulp's tokens give the intrinsics, [`Portable`] is one lane of plain Rust.
+//! One file an instruction set: pulp's tokens give the intrinsics, [`Portable`] is one lane of plain Rust. WebAssembly's vectors have no file:
+//! with the emulated fused multiply-add, on pairs of `f64`, they reached 1.8 GFLOP/s where one lane reaches 3.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -10,8 +11,6 @@ mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-mod simd128;
 mod twice;
 #[cfg(steadynet_vfma)]
 mod vfma;
@@ -25,8 +24,6 @@ pub use neon::Neon;
 pub use portable::Portable;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub use portable::PortableFma;
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub use simd128::Simd128;
 pub(crate) use twice::Twice;
 #[cfg(steadynet_vfma)]
 pub use vfma::Vfma;

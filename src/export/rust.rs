@@ -163,9 +163,10 @@ fn constants(text: &mut String, plan: &Plan<'_>) {
     let bits = |x: f32| format!("{:#010x}", x.to_bits());
     let _ = write!(
         text,
-        "\n/// A row of features, the bits of its prediction, and their hash (FNV-1a, 64 bits).\n#[rustfmt::skip]\n\
-         pub static TEST_FEATURES: [f32; INPUTS] = [\n{}];\n#[rustfmt::skip]\n/// The bits of its prediction.\n\
-         pub static TEST_BITS: [u32; OUTPUTS] = [\n{}];\n/// The hash of these bits.\npub const TEST_HASH: u64 = {hash:#018x};\n",
+        "\n/// A row of features for the self-test.\n#[rustfmt::skip]\n\
+         pub static TEST_FEATURES: [f32; INPUTS] = [\n{}];\n/// The bits of its prediction.\n#[rustfmt::skip]\n\
+         pub static TEST_BITS: [u32; OUTPUTS] = [\n{}];\n/// FNV-1a, 64 bits, of these bits as little-endian bytes.\n\
+         pub const TEST_HASH: u64 = {hash:#018x};\n",
         lines(row, "    ", literal),
         lines(prediction, "    ", bits)
     );
