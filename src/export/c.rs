@@ -75,8 +75,10 @@ pub(super) fn header(plan: &Plan<'_>) -> String {
             "x"
         }
         Scaling::Each { .. } => {
-            let _ =
-                writeln!(text, "    for (j = 0; j < {inputs}; j++) x[j] = (features[j] - @_feature_shift[j]) * @_feature_scale[j];");
+            let _ = writeln!(
+                text,
+                "    for (j = 0; j < {inputs}; j++) x[j] = (features[j] - @_feature_shift[j]) * @_feature_scale[j];"
+            );
             "x"
         }
     };
