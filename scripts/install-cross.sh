@@ -16,7 +16,7 @@
 # Can be run again. Variables: RUST_CROSS_PREFIX, RUST_CROSS_TARGETS, RUST_CROSS_SUITES (where newer packages are looked for).
 set -euo pipefail
 PREFIX=${RUST_CROSS_PREFIX:-/opt/rust-cross}
-TARGETS=${RUST_CROSS_TARGETS:-"aarch64-unknown-linux-gnu thumbv7em-none-eabihf thumbv6m-none-eabi wasm32-wasip1"}
+TARGETS=${RUST_CROSS_TARGETS-"aarch64-unknown-linux-gnu thumbv7em-none-eabihf thumbv6m-none-eabi wasm32-wasip1"}
 SUITES=${RUST_CROSS_SUITES:-"stable-backports testing unstable stable"}
 export DEBIAN_FRONTEND=noninteractive
 T0=$(date +%s)

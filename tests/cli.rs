@@ -403,6 +403,41 @@ fn a_test_that_cannot_be_measured_leaves_the_model() {
 }
 
 #[test]
+fn a_model_as_source_code() {
+    let place = Place::new();
+    place.ok("train digits --hidden none --epochs 1 --quiet --no-plot --out m.safetensors");
+    let header = place.ok("export m.safetensors --format c --out -");
+    assert!(header.contains("static inline int model_self_test(void)"));
+    assert_eq!(place.ok("export m.safetensors --format c --out Digit-Net.h"), "");
+    let written = fs::read_to_string(place.path("Digit-Net.h")).unwrap();
+    assert_eq!(
+        written,
+        header.replace("model_", "digit_net_").replace("MODEL_", "DIGIT_NET_").replace("/* model:", "/* digit_net:")
+    );
+    assert!(place.ok("export m.safetensors --format rust --out -").contains("use steadynet_kernels::"));
+    assert!(!place.ok("export m.safetensors --format rust --standalone --out -").contains("steadynet_kernels"));
+
+    place.write("not-a-model", "nothing");
+    let before = place.files();
+    for (code, arguments, message) in [
+        (1, "export missing --format c --out a.h", "missing"),
+        (1, "export not-a-model --format c --out a.h", "not-a-model"),
+        (1, "export m.safetensors --format c --out m.safetensors", "this file is read"),
+        (1, "export m.safetensors --format c --out no/a.h", "there is no folder no"),
+        (1, "export m.safetensors --format c --out .", "wanted the name of a file"),
+        (1, "export m.safetensors --format c --name 1st --out a.h", "name: wanted a lowercase letter"),
+        (2, "export m.safetensors --format pascal --out a.pas", "[possible values: rust, c]"),
+        (2, "export m.safetensors --out a.h", "--format"),
+        (2, "export m.safetensors --format c", "--out"),
+        (2, "export m.safetensors --format c --standalone --out a.h", "--standalone"),
+    ] {
+        let error = place.fails(code, arguments);
+        assert!(error.contains(message), "{arguments}: {error}");
+    }
+    assert_eq!(place.files(), before);
+}
+
+#[test]
 fn a_closed_pipe_is_no_failure() {
     let place = Place::new();
     for arguments in ["train digits --hidden none --epochs 1", "predict model.safetensors digits --proba"] {

@@ -121,10 +121,15 @@ fn indented_module(code: &str) -> String {
 fn standalone_rust_has_the_bits_of_the_library() {
     for (name, model) in models() {
         let source = indented_module(&export(&model, Format::RustStandalone, "model").unwrap()) + RUST_MAIN;
-        for optimisation in ["0", "3"] {
+        // What is compiled where there is no FPU, too.
+        let in_f64 = r#"#[cfg(not(any(target_arch = "aarch64", all(any(target_arch = "arm", target_arch = "riscv32"), target_os = "none"))))]"#;
+        let in_integers = r#"#[cfg(all(any(target_arch = "arm", target_arch = "riscv32"), target_os = "none", not(target_abi = "eabihf")))]"#;
+        assert!(source.contains(in_f64) && source.contains(in_integers));
+        let without_fpu = source.replace(in_f64, "#[cfg(any())]").replace(in_integers, "#[cfg(all())]");
+        for (source, optimisation) in [(&source, "0"), (&source, "3"), (&without_fpu, "0"), (&without_fpu, "3")] {
             let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
             rustc.args(["--edition", "2021", "-Dwarnings", "-Adead_code", "-C", &format!("opt-level={optimisation}")]);
-            if let Some(found) = compiled(&mut rustc, &source, "rs", &model) {
+            if let Some(found) = compiled(&mut rustc, source, "rs", &model) {
                 assert_eq!(found, expected(&model), "{name}, opt-level {optimisation}");
             }
         }
@@ -135,7 +140,13 @@ fn standalone_rust_has_the_bits_of_the_library() {
 fn c_has_the_bits_of_the_library() {
     for (name, model) in models() {
         let source = export(&model, Format::C, "model").unwrap() + C_MAIN;
-        for flags in [&["-O0"][..], &["-O2"], &["-O3", "-march=native", "-ffp-contract=off"]] {
+        let flags = [
+            &["-O0"][..],
+            &["-O2"],
+            &["-O3", "-march=native", "-ffp-contract=off"],
+            &["-O2", "-Dmodel_FMA_IN_INTEGERS"],
+        ];
+        for flags in flags {
             for compiler in ["gcc", "clang"] {
                 let mut command = Command::new(compiler);
                 command.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]).args(flags);

@@ -16,7 +16,8 @@ pub(super) fn on_kernels(plan: &Plan<'_>) -> String {
         Output::Softmax => "use steadynet_kernels::{Activation, Dense, Isa, Mat, MatMut, Network, softmax};\n",
     };
     // A `String` takes every write.
-    let _ = writeln!(text, "\n/// The layers.\npub const LAYERS: [Dense; {}] = [", plan.layers().len());
+    let _ =
+        writeln!(text, "\n/// The layers.\n#[rustfmt::skip]\npub const LAYERS: [Dense; {}] = [", plan.layers().len());
     for layer in plan.layers() {
         let _ =
             writeln!(text, "    Dense::new({}, {}, Activation::{:?}),", layer.inputs, layer.outputs, layer.activation);

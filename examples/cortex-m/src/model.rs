@@ -7,7 +7,11 @@
 use steadynet_kernels::{Activation, Dense, Isa, Mat, MatMut, Network, softmax};
 
 /// The layers.
-pub const LAYERS: [Dense; 2] = [Dense::new(64, 32, Activation::Relu), Dense::new(32, 10, Activation::Identity)];
+#[rustfmt::skip]
+pub const LAYERS: [Dense; 2] = [
+    Dense::new(64, 32, Activation::Relu),
+    Dense::new(32, 10, Activation::Identity),
+];
 
 /// The layers as a network, to train further: copy [`parameters`] to memory that can be written.
 pub const NETWORK: Network<'static> = Network::new(&LAYERS);

@@ -34,15 +34,16 @@ pub struct Export {
 
 impl Export {
     pub fn run(&self) -> Result<(), Failure> {
+        let format = match (self.format.as_str(), self.standalone) {
+            ("rust", false) => Format::Rust,
+            ("rust", true) => Format::RustStandalone,
+            (_, true) => return Err(Failure::Usage("--standalone is for --format rust: C needs nothing else".into())),
+            _ => Format::C,
+        };
         let to_stdout = self.out.as_os_str() == "-";
         if !to_stdout {
             check_writable(&[("--out", &self.out)], &[&self.model])?;
         }
-        let format = match (self.format.as_str(), self.standalone) {
-            ("rust", false) => Format::Rust,
-            ("rust", true) => Format::RustStandalone,
-            _ => Format::C,
-        };
         let model = Model::load(&self.model)?;
         let name = match &self.name {
             Some(name) => name.clone(),
