@@ -66,7 +66,7 @@ pub use loss::Loss;
 #[cfg(feature = "model-file")]
 pub use model::Model;
 pub use network::{Layer, Network, NetworkBuilder};
-pub use optimizer::Optimizer;
+pub use optimizer::{Optimizer, Setting, Steps};
 pub use parallel::Parallelism;
 pub use steadynet_kernels as kernels;
 pub use steadynet_kernels::{Activation, Isa};

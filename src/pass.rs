@@ -187,7 +187,7 @@ pub(crate) fn parameter_step(
                 match destination {
                     Destination::Gradient => gemm(isa, a, delta, target, Epilogue::Store, scratch),
                     Destination::Update(update) => {
-                        let update = if decay { update } else { update.with_decay(0.0) };
+                        let update = if decay { update } else { update.without_decay() };
                         let mut kept = [(); MAX_STATES].map(|()| MatMut::empty());
                         for (kept, state) in kept.iter_mut().zip(&mut states).take(update.states()) {
                             *kept = MatMut::new(&mut state[range.clone()], rows, layer.outputs())?;

@@ -7,7 +7,7 @@ use crate::evaluate::{Evaluation, Evaluator};
 use crate::history::{Epoch, History};
 use crate::metrics::argmax;
 use crate::network::{Layer, Network};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, Steps};
 use crate::parallel::Parallelism;
 use crate::pass::{Destination, ParameterRows, forward, loss_and_backward, parameter_step};
 use crate::workspace::{Block, Workspace};
@@ -196,6 +196,7 @@ struct Fit<'a> {
     batch: usize,
     workspace: Workspace,
     states: Vec<Aligned>,
+    steps: Steps,
     /// Rows in the order of the epoch.
     order: Vec<u32>,
 }
@@ -212,7 +213,7 @@ impl<'a> Fit<'a> {
             BatchSize::Full => data.rows(),
         };
         let target_width = if network.loss().takes_labels() { 0 } else { network.outputs() };
-        let states = trainer.optimizer.update().states();
+        let states = trainer.optimizer.states();
         let state = |_| Aligned::zeros("the optimiser's state", network.parameters().len());
         Ok(Fit {
             trainer,
@@ -221,6 +222,7 @@ impl<'a> Fit<'a> {
             batch,
             workspace: Workspace::new(network, batch, target_width, parallelism.threads())?,
             states: (0..states).map(state).collect::<Result<_, _>>()?,
+            steps: trainer.optimizer.steps(),
             order: (0..data.rows() as u32).collect(),
         })
     }
@@ -281,8 +283,9 @@ impl<'a> Fit<'a> {
             hits += self.workspace.hits[..batch].iter().filter(|&&hit| hit).count();
             let flops = network.flops().saturating_mul(batch);
             let (layers, parameters) = network.layers_and_parameters();
-            let destination = Destination::Update(self.trainer.optimizer.update());
-            self.parameters_pass(layers, parameters, batch, flops, destination)?;
+            if let Some(update) = self.steps.next() {
+                self.parameters_pass(layers, parameters, batch, flops, Destination::Update(update))?;
+            }
             if start + batch == rows && !network.parameters().iter().all(|parameter| parameter.is_finite()) {
                 return Err(non_finite("a parameter"));
             }

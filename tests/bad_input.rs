@@ -97,7 +97,7 @@ fn names_that_are_unknown_are_refused() {
     }
     assert!("normal".parse::<Init>().unwrap_err().to_string().starts_with("init: wanted one of"));
     assert!(Activation::from_name("swish2").is_none());
-    assert!(Optimizer::from_name("adamant", 0.1, 0.9).is_none());
+    assert!(Optimizer::from_name("adamant", None).is_none());
     assert!(Isa::from_name("mmx").is_err());
 }
 
@@ -113,7 +113,8 @@ fn settings_outside_their_range_are_named() {
     }
     for momentum in [1.0, -0.1, f32::NAN, f32::INFINITY] {
         let message = format!("momentum: wanted a number from 0 to below 1, got {momentum}");
-        cases.push((trainer().optimizer(Optimizer::momentum(0.1, momentum)), message));
+        cases.push((trainer().optimizer(Optimizer::momentum(0.1, momentum)), message.clone()));
+        cases.push((trainer().optimizer(Optimizer::nesterov(0.1, momentum)), message));
     }
     for l2 in [-1.0, f32::NAN, f32::INFINITY] {
         let message = format!("l2: wanted a finite number, not negative, got {l2}");

@@ -5,7 +5,7 @@ mod nets;
 
 use rayon::ThreadPoolBuilder;
 use steadynet::data::shuffled_indices;
-use steadynet::kernels::{Update, update};
+use steadynet::kernels::update;
 use steadynet::{
     Activation, BatchSize, Dataset, History, Init, Isa, Loss, Network, Optimizer, Parallelism, Trainer, gradient,
 };
@@ -137,6 +137,13 @@ fn cases() -> Vec<Case> {
             divided: true,
             ..Case::new("one feature", &[1, 3000], Activation::Identity, Loss::BinaryCrossEntropy, 601)
         },
+        Case {
+            batch: BatchSize::Rows(300),
+            optimizer: Optimizer::adam(0.01).l2(1e-3),
+            epochs: 4,
+            divided: true,
+            ..Case::new("two states", &[64, 256, 10], Activation::Tanh, Loss::CrossEntropy, 601)
+        },
         // Sums over the features have three blocks of k, and the last layer one output.
         Case {
             batch: BatchSize::Rows(50),
@@ -174,8 +181,8 @@ fn a_fused_step_is_the_step_taken_apart() {
         let (fused, _) = case.run(Isa::detect(), Parallelism::Rayon);
 
         let mut network = case.network.clone();
-        let rule = case.optimizer.update();
-        let mut states = vec![vec![0.0f32; network.parameters().len()]; rule.states()];
+        let mut steps = case.optimizer.steps();
+        let mut states = vec![vec![0.0f32; network.parameters().len()]; case.optimizer.states()];
         for epoch in 1..=case.epochs {
             let rows = case.data.rows();
             let order = if case.batch_rows() < rows {
@@ -188,11 +195,12 @@ fn a_fused_step_is_the_step_taken_apart() {
                 let batch = case.data.select(&rows).unwrap();
                 let (_, gradient) = gradient(&network, &batch, Isa::detect(), Parallelism::Rayon).unwrap();
                 let mut start = 0;
+                let rule = steps.next().unwrap();
                 for l in 0..network.layers().len() {
                     for bias in [false, true] {
                         let block = if bias { network.biases_mut(l) } else { network.weights_mut(l) }.unwrap();
                         let len = block.len();
-                        let rule = if bias { without_decay(rule) } else { rule };
+                        let rule = if bias { rule.without_decay() } else { rule };
                         let mut kept: Vec<&mut [f32]> =
                             states.iter_mut().map(|state| &mut state[start..start + len]).collect();
                         update(Isa::scalar(), rule, &gradient[start..start + len], block, &mut kept).unwrap();
@@ -202,14 +210,6 @@ fn a_fused_step_is_the_step_taken_apart() {
             }
         }
         assert!(bits(network.parameters()) == fused, "{}", case.name);
-    }
-}
-
-fn without_decay(rule: Update) -> Update {
-    match rule {
-        Update::Sgd { lr, .. } => Update::Sgd { lr, l2: 0.0 },
-        Update::Momentum { lr, momentum, .. } => Update::Momentum { lr, momentum, l2: 0.0 },
-        other => panic!("{other:?} is not known here yet"),
     }
 }
 

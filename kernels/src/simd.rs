@@ -69,6 +69,8 @@ pub trait Simd: Copy {
     fn sub(self, a: Self::F, b: Self::F) -> Self::F;
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
     fn div(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `√a`, rounded once.
+    fn sqrt(self, a: Self::F) -> Self::F;
     /// `a·b + c`, rounded once.
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// `a`, which exists before any later access to memory: an order for the compiler that costs no instruction.

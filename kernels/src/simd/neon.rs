@@ -46,6 +46,10 @@ impl Simd for Neon {
         self.0.neon.vdupq_n_f32(x)
     }
     #[inline(always)]
+    fn sqrt(self, a: float32x4_t) -> float32x4_t {
+        self.0.neon.vsqrtq_f32(a)
+    }
+    #[inline(always)]
     fn fma(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
         self.0.neon.vfmaq_f32(c, a, b)
     }

@@ -48,6 +48,10 @@ macro_rules! portable_operations {
             a / b
         }
         #[inline(always)]
+        fn sqrt(self, a: f32) -> f32 {
+            libm::sqrtf(a)
+        }
+        #[inline(always)]
         fn neg(self, a: f32) -> f32 {
             -a
         }

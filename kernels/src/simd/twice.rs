@@ -66,6 +66,7 @@ impl<S: Simd> Simd for Twice<S> {
         sub(a: F, b: F) -> F;
         mul(a: F, b: F) -> F;
         div(a: F, b: F) -> F;
+        sqrt(a: F) -> F;
         fma(a: F, b: F, c: F) -> F;
         pin(a: F) -> F;
         neg(a: F) -> F;
