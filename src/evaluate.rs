@@ -229,7 +229,10 @@ impl<'a> Evaluator<'a> {
         let (data, isa) = (self.data, self.isa);
         let (rows, outputs) = (data.rows(), network.outputs());
         let input = Mat::new(data.features(), rows, data.columns())?;
-        network.forward(input, &mut self.outputs, isa, self.parallelism, &mut self.buffers)?;
+        let Evaluator { outputs: logits, buffers, .. } = self;
+        self.parallelism.enter(network.flops().saturating_mul(rows), |parallelism| {
+            network.forward(input, logits, isa, parallelism, buffers)
+        })?;
         let logits = Mat::new(&self.outputs, rows, outputs)?;
         let targets = match data.targets() {
             Targets::Classes { labels, .. } => TargetRows::Labels(labels),

@@ -33,6 +33,7 @@
 
 mod aligned;
 pub mod atomic_file;
+mod batch;
 pub mod data;
 mod error;
 mod evaluate;
@@ -51,6 +52,7 @@ mod pass;
 #[cfg(feature = "plot")]
 pub mod plot;
 mod plot_scale;
+mod step;
 pub mod terminal_plot;
 mod trainer;
 #[cfg(all(feature = "data", feature = "model-file"))]
@@ -70,4 +72,5 @@ pub use optimizer::{Optimizer, Setting, Steps};
 pub use parallel::Parallelism;
 pub use steadynet_kernels as kernels;
 pub use steadynet_kernels::{Activation, Isa};
+pub use step::{StepTargets, Stepper};
 pub use trainer::{BatchSize, Trainer, gradient};
