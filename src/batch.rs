@@ -4,7 +4,7 @@ use crate::data::{Dataset, Targets};
 use crate::loss::TargetRows;
 use crate::network::Network;
 use crate::workspace::{Block, Columns, Gathered};
-use steadynet_kernels::{Mat, ShapeError};
+use steadynet_kernels::{Isa, Mat, ShapeError};
 
 /// Where a step finds its rows.
 #[derive(Clone, Copy)]
@@ -16,14 +16,15 @@ pub(crate) enum BatchRows<'a> {
 }
 
 impl<'a> BatchRows<'a> {
-    /// All rows of a data set.
-    pub fn all(data: &'a Dataset) -> Result<Self, ShapeError> {
-        let features = Mat::new(data.features(), data.rows(), data.columns())?;
+    /// All rows of a data set, if its features can be read where they lie.
+    pub fn in_place(data: &'a Dataset) -> Result<Option<Self>, ShapeError> {
+        let Some(features) = data.features_in_place() else { return Ok(None) };
+        let features = Mat::new(features, data.rows(), data.columns())?;
         let targets = match data.targets() {
             Targets::Classes { labels, .. } => TargetRows::Labels(labels),
             Targets::Values { values, width } => TargetRows::Values(Mat::new(values, data.rows(), *width)?),
         };
-        Ok(BatchRows::InPlace { features, targets })
+        Ok(Some(BatchRows::InPlace { features, targets }))
     }
 
     /// What a workspace must have room for, if rows for this network are gathered into it.
@@ -61,12 +62,17 @@ impl<'a> BatchRows<'a> {
     }
 
     /// Copies the features and targets of a block's rows out of the data, if they do not lie side by side.
-    pub fn gather(self, columns: &Columns, block: &mut Block<'_>) {
+    pub fn gather(self, isa: Isa, columns: &Columns, block: &mut Block<'_>) {
         let BatchRows::Gathered { data, order } = self else { return };
-        for i in 0..block.rows.rows() {
-            let from = order[block.first + i] as usize;
-            let (Some(features), Some(row)) = (data.row(from), block.rows.row_mut(i)) else { continue };
-            row[..features.len()].copy_from_slice(features);
+        let order = &order[block.first..block.first + block.rows.rows()];
+        for (i, &from) in order.iter().enumerate() {
+            // Rows lie anywhere in memory, which takes its time: two are under way while one is copied.
+            if let Some(&soon) = order.get(i + 2) {
+                data.prefetch_row(isa, soon as usize);
+            }
+            let from = from as usize;
+            let Some(row) = block.rows.row_mut(i) else { continue };
+            data.copy_row(isa, from, &mut row[..data.columns()]);
             match data.targets() {
                 Targets::Classes { labels, .. } => block.labels[i] = labels[from],
                 Targets::Values { values, width } => {

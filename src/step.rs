@@ -55,7 +55,7 @@ impl Engine {
             &|block: Block<'_>, left, parts| block.split(left, parts, scratch_len),
             &|mut block: Block<'_>| {
                 let (first, len) = (block.first, block.rows.rows());
-                batch.gather(columns, &mut block);
+                batch.gather(isa, columns, &mut block);
                 let targets = batch.targets(first, len)?;
                 forward(network, isa, columns, batch.features(first, len)?, &mut block.rows, block.scratch)?;
                 loss_and_backward(network, isa, columns, rows, targets, &mut block)

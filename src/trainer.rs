@@ -199,8 +199,8 @@ struct Fit<'a> {
     trainer: &'a Trainer,
     data: &'a Dataset,
     batch: usize,
-    /// One batch takes all rows in their own order: they are read where they lie.
-    in_place: bool,
+    /// All rows in their own order, where one batch takes them and can read them where they lie.
+    in_place: Option<BatchRows<'a>>,
     engine: Engine,
     /// Rows in the order of the epoch.
     order: Vec<u32>,
@@ -214,10 +214,10 @@ impl<'a> Fit<'a> {
         batch: usize,
         parallelism: Parallelism,
     ) -> Result<Self, Error> {
-        let in_place = batch == data.rows();
-        let gathered = if in_place { Gathered::default() } else { BatchRows::gathered(network) };
+        let in_place = if batch == data.rows() { BatchRows::in_place(data)? } else { None };
+        let gathered = if in_place.is_some() { Gathered::default() } else { BatchRows::gathered(network) };
         let engine = Engine::new(network, trainer.optimizer, batch, gathered, trainer.isa, parallelism)?;
-        let order = if in_place { Vec::new() } else { (0..data.rows() as u32).collect() };
+        let order = (0..data.rows() as u32).collect();
         Ok(Fit { trainer, data, batch, in_place, engine, order })
     }
 
@@ -235,7 +235,7 @@ impl<'a> Fit<'a> {
             None => None,
         };
         for number in 1..=self.trainer.epochs {
-            if !self.in_place {
+            if self.batch < self.data.rows() {
                 shuffle(&mut self.order, self.trainer.seed, number as u64);
             }
             let epoch = self.epoch(network, number);
@@ -267,12 +267,8 @@ impl<'a> Fit<'a> {
         let (mut loss, mut hits) = (0.0, 0);
         for (step, start) in (0..rows).step_by(self.batch).enumerate() {
             let non_finite = |what| Error::NonFinite { what, epoch: number, step: step + 1 };
-            let batch = if self.in_place {
-                BatchRows::all(self.data)?
-            } else {
-                let order = &self.order[start..rows.min(start + self.batch)];
-                BatchRows::Gathered { data: self.data, order }
-            };
+            let order = &self.order[start..rows.min(start + self.batch)];
+            let batch = self.in_place.unwrap_or(BatchRows::Gathered { data: self.data, order });
             let step_loss = self.engine.rows_pass(network, batch)?;
             if !step_loss.is_finite() {
                 return Err(non_finite("the loss"));
@@ -312,8 +308,11 @@ pub fn gradient(
 ) -> Result<(f64, Vec<f32>), Error> {
     check_data(network, data)?;
     parallelism.enter(network.step_flops().saturating_mul(data.rows()), |parallelism| {
-        let (rows, batch) = (data.rows(), BatchRows::all(data)?);
-        let mut engine = Engine::new(network, Optimizer::sgd(1.0), rows, Gathered::default(), isa, parallelism)?;
+        let rows = data.rows();
+        let order: Vec<u32> = (0..rows as u32).collect();
+        let batch = BatchRows::in_place(data)?.unwrap_or(BatchRows::Gathered { data, order: &order });
+        let gathered = BatchRows::gathered(network);
+        let mut engine = Engine::new(network, Optimizer::sgd(1.0), rows, gathered, isa, parallelism)?;
         let loss = engine.rows_pass(network, batch)?;
         let mut gradient = zeros("the gradient", network.parameters().len())?;
         engine.gradient(network, batch, &mut gradient)?;

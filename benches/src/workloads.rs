@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::time::Instant;
 use steadynet::{
-    Activation, BatchSize, Dataset, Loss, Network, Optimizer, Parallelism, StepTargets, Stepper, Trainer,
+    Activation, BatchSize, Dataset, Loss, Network, Optimizer, Parallelism, Predictor, StepTargets, Stepper, Trainer,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -140,9 +140,6 @@ impl Bench {
         let file = self.numbers(&format!("{}.w.bin", spec.weights))?;
         let mut rest = &file[..];
         for l in 0..network.layers().len() {
-            for block in [network.weights_mut(l).map(|w| w.len()), network.biases_mut(l).map(|b| b.len())] {
-                let _ = block;
-            }
             if let Some(weights) = network.weights_mut(l) {
                 let (own, behind) = rest.split_at(weights.len());
                 weights.copy_from_slice(own);
@@ -157,9 +154,12 @@ impl Bench {
         Ok(network)
     }
 
+    fn parallelism(&self) -> Parallelism {
+        if self.threads == 1 { Parallelism::Serial } else { Parallelism::Rayon }
+    }
+
     fn trainer(&self, spec: &Spec) -> Trainer {
-        let parallelism = if self.threads == 1 { Parallelism::Serial } else { Parallelism::Rayon };
-        Trainer::new().optimizer(spec.optimizer).parallelism(parallelism).batch_size(BatchSize::Rows(spec.batch))
+        Trainer::new().optimizer(spec.optimizer).parallelism(self.parallelism()).batch_size(BatchSize::Rows(spec.batch))
     }
 
     fn steps(&self, name: &str, spec: &Spec) -> Result<()> {
@@ -269,7 +269,50 @@ impl Bench {
     }
 
     fn predictions(&self, name: &str, network: &str, batch: usize) -> Result<()> {
-        let _ = (name, network, batch);
+        let network = self.network(self.spec(network)?)?;
+        // Several inputs, so that none stays in the nearest cache.
+        let distinct = match batch {
+            1 => 1024,
+            64 => 16,
+            _ => 4,
+        };
+        let len = batch * network.inputs();
+        let mut features = self.numbers("d5.x.bin")?;
+        features.truncate(distinct * len);
+        features.shrink_to_fit();
+        let mut outputs = vec![0.0; batch * network.outputs()];
+        let predictor = Predictor::new(&network)?;
+        let mut session = predictor.session(self.parallelism())?;
+        let mut predict =
+            |i: usize, outputs: &mut [f32]| session.predict(&features[i % distinct * len..][..len], outputs);
+        predict(0, &mut outputs)?;
+        let check: f64 = outputs.iter().enumerate().map(|(i, &p)| f64::from(p) * (i % 10 + 1) as f64).sum();
+        let (mut i, mut times, start) = (0, Vec::new(), Instant::now());
+        while start.elapsed().as_secs_f64() < 0.25 * self.seconds {
+            predict(i, &mut outputs)?;
+            i += 1;
+        }
+        let start = Instant::now();
+        loop {
+            let before = Instant::now();
+            predict(i, &mut outputs)?;
+            times.push(before.elapsed().as_secs_f64());
+            i += 1;
+            if start.elapsed().as_secs_f64() > self.seconds && times.len() >= 5 {
+                break;
+            }
+        }
+        black_box(&outputs);
+        let times = sorted(times);
+        let us = |p| quantile(&times, p) * 1e6;
+        println!(
+            "R {{\"wl\":\"{name}\",\"us\":{:.3},\"us_p99\":{:.3},\"us_min\":{:.3},\"n\":{},\"check\":{:.9}}}",
+            us(0.5),
+            us(0.99),
+            us(0.0),
+            times.len(),
+            check / batch as f64
+        );
         Ok(())
     }
 }

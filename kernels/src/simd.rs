@@ -177,6 +177,10 @@ pub trait Simd: Copy {
     /// # Safety
     /// `ptr` is valid for reading `count` elements.
     unsafe fn load_first(self, ptr: *const f32, count: usize) -> Self::F;
+    /// [`LANES`](Self::LANES) bytes as numbers from 0 to 255.
+    /// # Safety
+    /// `ptr` is valid for reading [`LANES`](Self::LANES) bytes.
+    unsafe fn load_bytes(self, ptr: *const u8) -> Self::F;
     /// Stores the first `count ≤ LANES` lanes and touches nothing else.
     /// # Safety
     /// `ptr` is valid for writing `count` elements.

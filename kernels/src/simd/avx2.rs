@@ -156,6 +156,12 @@ impl Simd for Avx2 {
         unsafe { self.0.avx._mm256_maskload_ps(ptr, self.to_bits(self.first(count))) }
     }
     #[inline(always)]
+    unsafe fn load_bytes(self, ptr: *const u8) -> __m256 {
+        // SAFETY: the caller promises LANES = 8 readable bytes.
+        let bytes = unsafe { self.0.sse2._mm_loadl_epi64(ptr.cast()) };
+        self.0.avx._mm256_cvtepi32_ps(self.0.avx2._mm256_cvtepu8_epi32(bytes))
+    }
+    #[inline(always)]
     unsafe fn store_first(self, ptr: *mut f32, value: __m256, count: usize) {
         // SAFETY: the mask has `count` lanes set, which the caller promises to be writable; the others are not accessed.
         unsafe { self.0.avx._mm256_maskstore_ps(ptr, self.to_bits(self.first(count)), value) }

@@ -151,6 +151,13 @@ impl Simd for Neon {
         }
     }
     #[inline(always)]
+    unsafe fn load_bytes(self, ptr: *const u8) -> float32x4_t {
+        // SAFETY: the caller promises LANES = 4 readable bytes.
+        let bytes = unsafe { ptr.cast::<[u8; 4]>().read() };
+        let wide = self.0.neon.vmovl_u8(self.0.neon.vcreate_u8(u32::from_le_bytes(bytes).into()));
+        self.0.neon.vcvtq_f32_u32(self.0.neon.vmovl_u16(self.0.neon.vget_low_u16(wide)))
+    }
+    #[inline(always)]
     unsafe fn store_first(self, ptr: *mut f32, value: float32x4_t, count: usize) {
         let mut lanes = [0.0f32; Self::LANES];
         // SAFETY: the array has LANES elements; the caller promises `count` writable elements and count ≤ LANES.

@@ -135,6 +135,11 @@ macro_rules! portable_operations {
             if count == 0 { 0.0 } else { unsafe { *ptr } }
         }
         #[inline(always)]
+        unsafe fn load_bytes(self, ptr: *const u8) -> f32 {
+            // SAFETY: the caller promises one readable byte.
+            f32::from(unsafe { *ptr })
+        }
+        #[inline(always)]
         unsafe fn store_first(self, ptr: *mut f32, value: f32, count: usize) {
             if count != 0 {
                 // SAFETY: the caller promises `count` writable elements.

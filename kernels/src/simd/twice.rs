@@ -109,6 +109,11 @@ impl<S: Simd> Simd for Twice<S> {
         unsafe { (self.0.load_first(ptr, first), self.0.load_first(ptr.add(first), count - first)) }
     }
     #[inline(always)]
+    unsafe fn load_bytes(self, ptr: *const u8) -> Self::F {
+        // SAFETY: the caller promises 2·S::LANES readable bytes.
+        unsafe { (self.0.load_bytes(ptr), self.0.load_bytes(ptr.add(S::LANES))) }
+    }
+    #[inline(always)]
     unsafe fn store_first(self, ptr: *mut f32, value: Self::F, count: usize) {
         let first = count.min(S::LANES);
         // SAFETY: first + (count − first) = count elements, which the caller promises to be writable.
