@@ -132,7 +132,7 @@ mod hot {
     use std::hint::spin_loop;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::thread;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     thread_local! {
         /// Whether the work of a `run` is on this thread's stack.
@@ -212,6 +212,9 @@ mod hot {
         }
     }
 
+    /// A yield to nobody takes less than a microsecond.
+    const LATE: Duration = Duration::from_micros(30);
+
     /// Waiting that begins as spinning, gives way to other threads now and then, and sleeps when it becomes long.
     struct Patience {
         rounds: u32,
@@ -227,7 +230,15 @@ mod hot {
             match self.rounds {
                 // Tens of milliseconds without anything to do: some serial work of the caller's.
                 50_000.. => thread::sleep(Duration::from_micros(50)),
-                rounds if rounds.is_multiple_of(32) => thread::yield_now(),
+                rounds if rounds.is_multiple_of(32) => {
+                    let before = Instant::now();
+                    thread::yield_now();
+                    // Another thread has been running in this one's place, perhaps the very one that forks. Who wakes up is
+                    // given a processor that is free; who merely yields can stay behind the other for a long time.
+                    if before.elapsed() > LATE {
+                        thread::sleep(Duration::from_micros(20));
+                    }
+                }
                 _ => (0..8).for_each(|_| spin_loop()),
             }
         }

@@ -4,13 +4,14 @@ use crate::aligned::Aligned;
 use crate::batch::BatchRows;
 use crate::error::Error;
 use crate::loss::TargetRows;
-use crate::metrics::argmax;
+use crate::metrics::is_argmax;
 use crate::network::{Layer, Network};
 use crate::optimizer::{Optimizer, Steps};
 use crate::parallel::Parallelism;
 use crate::pass::{Destination, ParameterRows, forward, loss_and_backward, parameter_step};
 use crate::trainer::Trainer;
 use crate::workspace::{Block, Columns, Gathered, Workspace};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use steadynet_kernels::{Isa, MAX_STATES, Mat, ShapeError};
 
 /// What stays the same from step to step, and the memory that all steps share.
@@ -42,8 +43,14 @@ impl Engine {
         })
     }
 
-    /// First phase, divided over the rows of the batch: gather, forward, loss, backward. Gives the sum of the rows' losses.
-    pub fn rows_pass(&mut self, network: &Network, batch: BatchRows<'_>) -> Result<f64, ShapeError> {
+    /// First phase, divided over the rows of the batch: gather, forward, loss, backward. Gives the sum of the rows' losses, and adds to
+    /// `hits`, if asked to, the number of rows whose largest logit is that of their label.
+    pub fn rows_pass(
+        &mut self,
+        network: &Network,
+        batch: BatchRows<'_>,
+        hits: Option<&AtomicUsize>,
+    ) -> Result<f64, ShapeError> {
         let isa = self.isa;
         let rows = batch.len();
         let parts = self.parallelism.parts(network.pass_flops().saturating_mul(rows)).min(rows);
@@ -58,25 +65,13 @@ impl Engine {
                 batch.gather(isa, columns, &mut block);
                 let targets = batch.targets(first, len)?;
                 forward(network, isa, columns, batch.features(first, len)?, &mut block.rows, block.scratch)?;
+                if let Some(hits) = hits {
+                    hits.fetch_add(count_hits(network, columns, targets, &block)?, Ordering::Relaxed);
+                }
                 loss_and_backward(network, isa, columns, rows, targets, &mut block)
             },
         )?;
         Ok(self.workspace.losses[..rows].iter().copied().map(f64::from).sum())
-    }
-
-    /// Rows of the batch that [`rows_pass`](Engine::rows_pass) took last whose largest logit is that of their label.
-    pub fn hits(&self, network: &Network, batch: BatchRows<'_>) -> Result<usize, ShapeError> {
-        let rows = batch.len();
-        let labels = match batch.targets(0, rows)? {
-            Some(TargetRows::Labels(labels)) => labels,
-            Some(TargetRows::Values(_)) => return Ok(0),
-            None if network.loss().takes_labels() => &self.workspace.labels[..rows],
-            None => return Ok(0),
-        };
-        let logits = self.workspace.columns.outputs.last().copied().unwrap_or(0);
-        let width = self.workspace.columns.width;
-        let row = |i: usize| &self.workspace.rows[i * width + logits..][..network.outputs()];
-        Ok(labels.iter().enumerate().filter(|&(i, &label)| argmax(row(i)) == Some(label as usize)).count())
     }
 
     /// Second phase: a step of the optimiser.
@@ -130,6 +125,24 @@ impl Engine {
         self.steps = optimizer.steps();
         self.states.iter_mut().for_each(|state| state.fill(0.0));
     }
+}
+
+/// Rows of the block whose largest logit is that of their label.
+fn count_hits(
+    network: &Network,
+    columns: &Columns,
+    targets: Option<TargetRows<'_>>,
+    block: &Block<'_>,
+) -> Result<usize, ShapeError> {
+    let labels = match targets {
+        Some(TargetRows::Labels(labels)) => labels,
+        None if network.loss().takes_labels() => block.labels,
+        _ => return Ok(0),
+    };
+    let Some(&logits) = columns.outputs.last() else { return Ok(0) };
+    let outputs = block.rows.as_ref().col_range(logits, network.outputs())?;
+    let hit = |(i, &label): (usize, &u32)| outputs.row(i).is_some_and(|row| is_argmax(row, label as usize));
+    Ok(labels.iter().enumerate().filter(|&row| hit(row)).count())
 }
 
 /// The targets of the rows of a step, as the network's [`Loss`](crate::Loss) takes them.
@@ -195,7 +208,7 @@ impl Stepper<'_> {
         }
         let targets = self.targets(targets, rows)?;
         let batch = BatchRows::InPlace { features: Mat::new(features, rows, self.network.inputs())?, targets };
-        let sum = self.engine.rows_pass(self.network, batch)?;
+        let sum = self.engine.rows_pass(self.network, batch, None)?;
         if sum.is_finite() {
             self.engine.update(self.network, batch)?;
         }

@@ -12,6 +12,7 @@ use crate::parallel::Parallelism;
 use crate::step::Engine;
 use crate::workspace::Gathered;
 use std::ops::ControlFlow;
+use std::sync::atomic::AtomicUsize;
 use steadynet_kernels::Isa;
 
 /// How many rows a step takes.
@@ -264,17 +265,16 @@ impl<'a> Fit<'a> {
     /// One pass over the rows in their order.
     fn epoch(&mut self, network: &mut Network, number: usize) -> Result<Epoch, Error> {
         let rows = self.data.rows();
-        let (mut loss, mut hits) = (0.0, 0);
+        let (mut loss, hits) = (0.0, AtomicUsize::new(0));
         for (step, start) in (0..rows).step_by(self.batch).enumerate() {
             let non_finite = |what| Error::NonFinite { what, epoch: number, step: step + 1 };
             let order = &self.order[start..rows.min(start + self.batch)];
             let batch = self.in_place.unwrap_or(BatchRows::Gathered { data: self.data, order });
-            let step_loss = self.engine.rows_pass(network, batch)?;
+            let step_loss = self.engine.rows_pass(network, batch, Some(&hits))?;
             if !step_loss.is_finite() {
                 return Err(non_finite("the loss"));
             }
             loss += step_loss;
-            hits += self.engine.hits(network, batch)?;
             self.engine.update(network, batch)?;
             if start + batch.len() == rows && !network.parameters().iter().all(|parameter| parameter.is_finite()) {
                 return Err(non_finite("a parameter"));
@@ -284,7 +284,7 @@ impl<'a> Fit<'a> {
         Ok(Epoch {
             epoch: number,
             loss: loss / (rows * terms) as f64,
-            accuracy: network.loss().takes_labels().then(|| hits as f64 / rows as f64),
+            accuracy: network.loss().takes_labels().then(|| hits.into_inner() as f64 / rows as f64),
             validation_loss: None,
             validation_accuracy: None,
         })
@@ -313,7 +313,7 @@ pub fn gradient(
         let batch = BatchRows::in_place(data)?.unwrap_or(BatchRows::Gathered { data, order: &order });
         let gathered = BatchRows::gathered(network);
         let mut engine = Engine::new(network, Optimizer::sgd(1.0), rows, gathered, isa, parallelism)?;
-        let loss = engine.rows_pass(network, batch)?;
+        let loss = engine.rows_pass(network, batch, None)?;
         let mut gradient = zeros("the gradient", network.parameters().len())?;
         engine.gradient(network, batch, &mut gradient)?;
         Ok((loss / (rows * network.loss().terms(network.outputs())) as f64, gradient))
