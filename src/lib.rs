@@ -33,9 +33,11 @@
 
 mod aligned;
 pub mod atomic_file;
+mod batch;
 pub mod data;
 mod error;
 mod evaluate;
+mod forward;
 mod history;
 mod init;
 mod loss;
@@ -51,6 +53,8 @@ mod pass;
 #[cfg(feature = "plot")]
 pub mod plot;
 mod plot_scale;
+mod predictor;
+mod step;
 pub mod terminal_plot;
 mod trainer;
 #[cfg(all(feature = "data", feature = "model-file"))]
@@ -66,8 +70,10 @@ pub use loss::Loss;
 #[cfg(feature = "model-file")]
 pub use model::Model;
 pub use network::{Layer, Network, NetworkBuilder};
-pub use optimizer::Optimizer;
+pub use optimizer::{Optimizer, Setting, Steps};
 pub use parallel::Parallelism;
+pub use predictor::{Predictor, Session};
 pub use steadynet_kernels as kernels;
 pub use steadynet_kernels::{Activation, Isa};
+pub use step::{StepTargets, Stepper};
 pub use trainer::{BatchSize, Trainer, gradient};

@@ -55,13 +55,14 @@
 //! `std` (default): detection of the instruction set at run time on x86-64. Without it the compiler's target features decide.
 //!
 //! # Unsafe code
-//! Lives in `matrix` (views with strides), `simd/*` (loads, stores, intrinsics), `isa` (tokens), `lanes`, `elementwise` and `gemm/*`; every
+//! Lives in `matrix` (views with strides), `simd/*` (loads, stores, intrinsics), `isa` (tokens), `lanes`, `elementwise`, `fetch` and `gemm/*`; every
 //! block names what it rests on.
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 
 mod activation;
 mod caches;
 pub mod elementwise;
+pub mod fetch;
 pub mod fma;
 mod gemm;
 mod isa;

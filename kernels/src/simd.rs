@@ -73,6 +73,8 @@ pub trait Simd: Copy {
     fn sub(self, a: Self::F, b: Self::F) -> Self::F;
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
     fn div(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `√a`, rounded once.
+    fn sqrt(self, a: Self::F) -> Self::F;
     /// `a·b + c`, rounded once.
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// `a`, which exists before any later access to memory: an order for the compiler that costs no instruction.
@@ -214,6 +216,10 @@ pub trait Simd: Copy {
     /// # Safety
     /// `ptr` is valid for reading `count` elements.
     unsafe fn load_first(self, ptr: *const f32, count: usize) -> Self::F;
+    /// [`LANES`](Self::LANES) bytes as numbers from 0 to 255.
+    /// # Safety
+    /// `ptr` is valid for reading [`LANES`](Self::LANES) bytes.
+    unsafe fn load_bytes(self, ptr: *const u8) -> Self::F;
     /// Stores the first `count ≤ LANES` lanes and touches nothing else.
     /// # Safety
     /// `ptr` is valid for writing `count` elements.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Owned, ROW_MAJOR, Storage, assert_same, depth, size, storage, value};
+use common::{Owned, ROW_MAJOR, Storage, UPDATES, assert_same, depth, size, storage, value};
 use proptest::prelude::*;
 use steadynet_kernels::{
     Activation, Epilogue, Isa, K_BLOCK, Mat, MatMut, ShapeError, Update, gemm, gemm_scratch_len, k_block_len, reference,
@@ -19,12 +19,8 @@ enum Kind {
 }
 
 fn kinds() -> Vec<Kind> {
-    let mut kinds = vec![
-        Kind::Store,
-        Kind::Accumulate,
-        Kind::Update(Update::Sgd { lr: 0.1, l2: 0.01 }),
-        Kind::Update(Update::Momentum { lr: 0.1, momentum: 0.9, l2: 0.01 }),
-    ];
+    let mut kinds = vec![Kind::Store, Kind::Accumulate];
+    kinds.extend(UPDATES.map(Kind::Update));
     for &activation in Activation::ALL {
         kinds.extend([Kind::Bias(activation), Kind::Backward(activation)]);
     }

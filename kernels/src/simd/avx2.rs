@@ -47,6 +47,10 @@ impl Simd for Avx2 {
         self.0.avx._mm256_div_ps(a, b)
     }
     #[inline(always)]
+    fn sqrt(self, a: __m256) -> __m256 {
+        self.0.avx._mm256_sqrt_ps(a)
+    }
+    #[inline(always)]
     fn fma(self, a: __m256, b: __m256, c: __m256) -> __m256 {
         self.0.fma._mm256_fmadd_ps(a, b, c)
     }
@@ -210,6 +214,12 @@ impl Simd for Avx2 {
     unsafe fn load_first(self, ptr: *const f32, count: usize) -> __m256 {
         // SAFETY: the mask has `count` lanes set, which the caller promises to be readable; the others are not accessed.
         unsafe { self.0.avx._mm256_maskload_ps(ptr, self.to_bits(self.first(count))) }
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(self, ptr: *const u8) -> __m256 {
+        // SAFETY: the caller promises LANES = 8 readable bytes.
+        let bytes = unsafe { self.0.sse2._mm_loadl_epi64(ptr.cast()) };
+        self.0.avx._mm256_cvtepi32_ps(self.0.avx2._mm256_cvtepu8_epi32(bytes))
     }
     #[inline(always)]
     unsafe fn store_first(self, ptr: *mut f32, value: __m256, count: usize) {

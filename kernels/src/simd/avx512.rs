@@ -47,6 +47,10 @@ impl Simd for Avx512 {
         self.0.avx512f._mm512_div_ps(a, b)
     }
     #[inline(always)]
+    fn sqrt(self, a: __m512) -> __m512 {
+        self.0.avx512f._mm512_sqrt_ps(a)
+    }
+    #[inline(always)]
     fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         self.0.avx512f._mm512_fmadd_ps(a, b, c)
     }
@@ -226,6 +230,12 @@ impl Simd for Avx512 {
     unsafe fn load_first(self, ptr: *const f32, count: usize) -> __m512 {
         // SAFETY: the mask has `count` lanes set, which the caller promises to be readable; the others are not accessed.
         unsafe { self.0.avx512f._mm512_maskz_loadu_ps(self.first(count), ptr) }
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(self, ptr: *const u8) -> __m512 {
+        // SAFETY: the caller promises LANES = 16 readable bytes.
+        let bytes = unsafe { self.0.sse2._mm_loadu_si128(ptr.cast()) };
+        self.0.avx512f._mm512_cvtepi32_ps(self.0.avx512f._mm512_cvtepu8_epi32(bytes))
     }
     #[inline(always)]
     unsafe fn store_first(self, ptr: *mut f32, value: __m512, count: usize) {

@@ -47,6 +47,10 @@ impl Simd for Neon {
         self.0.neon.vdupq_n_f32(x)
     }
     #[inline(always)]
+    fn sqrt(self, a: float32x4_t) -> float32x4_t {
+        self.0.neon.vsqrtq_f32(a)
+    }
+    #[inline(always)]
     fn fma(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
         self.0.neon.vfmaq_f32(c, a, b)
     }
@@ -167,6 +171,13 @@ impl Simd for Neon {
             core::ptr::copy_nonoverlapping(ptr, lanes.as_mut_ptr(), count);
             self.load(lanes.as_ptr())
         }
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(self, ptr: *const u8) -> float32x4_t {
+        // SAFETY: the caller promises LANES = 4 readable bytes.
+        let bytes = unsafe { ptr.cast::<[u8; 4]>().read() };
+        let wide = self.0.neon.vmovl_u8(self.0.neon.vcreate_u8(u32::from_le_bytes(bytes).into()));
+        self.0.neon.vcvtq_f32_u32(self.0.neon.vmovl_u16(self.0.neon.vget_low_u16(wide)))
     }
     #[inline(always)]
     unsafe fn store_first(self, ptr: *mut f32, value: float32x4_t, count: usize) {

@@ -49,6 +49,10 @@ macro_rules! portable_operations {
             a / b
         }
         #[inline(always)]
+        fn sqrt(self, a: f32) -> f32 {
+            libm::sqrtf(a)
+        }
+        #[inline(always)]
         fn neg(self, a: f32) -> f32 {
             -a
         }
@@ -130,6 +134,11 @@ macro_rules! portable_operations {
         unsafe fn load_first(self, ptr: *const f32, count: usize) -> f32 {
             // SAFETY: the caller promises `count` readable elements.
             if count == 0 { 0.0 } else { unsafe { *ptr } }
+        }
+        #[inline(always)]
+        unsafe fn load_bytes(self, ptr: *const u8) -> f32 {
+            // SAFETY: the caller promises one readable byte.
+            f32::from(unsafe { *ptr })
         }
         #[inline(always)]
         unsafe fn store_first(self, ptr: *mut f32, value: f32, count: usize) {
