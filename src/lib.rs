@@ -37,6 +37,8 @@ mod batch;
 pub mod data;
 mod error;
 mod evaluate;
+#[cfg(feature = "model-file")]
+pub mod export;
 mod forward;
 mod history;
 mod init;

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Owned, ROW_MAJOR, Storage, UPDATES, assert_same, depth, size, storage, value};
+use common::{Owned, ROW_MAJOR, Storage, UPDATES, assert_same, cases, depth, size, storage, value};
 use proptest::prelude::*;
 use steadynet_kernels::{
     Activation, Epilogue, Isa, K_BLOCK, Mat, MatMut, ShapeError, Update, gemm, gemm_scratch_len, k_block_len, reference,
@@ -100,7 +100,7 @@ fn all() -> Vec<Isa> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(cases(600))]
 
     #[test]
     fn gemm_bits(

@@ -197,7 +197,7 @@ struct Peak {
 impl Peak {
     fn new(isa: Isa) -> Peak {
         let mut iterations = 1000;
-        while seconds(|| roofline::multiply_adds(isa, iterations)).0 < SECONDS && iterations < 1 << 40 {
+        while seconds(|| roofline::multiply_adds(isa, iterations)).0 < SECONDS && iterations < usize::MAX / 4 {
             iterations *= 2;
         }
         Peak { isa, iterations, rates: Vec::new() }
