@@ -1,0 +1,132 @@
+//! libxsmm: its BLAS-like entry, and the kernel that it makes for a shape.
+
+use super::{Opened, shared_object};
+use crate::library::{Call, Kind, Library, Setting};
+use crate::product::Product;
+use crate::shape::Shape;
+use std::ffi::{c_char, c_int};
+use std::ptr;
+
+const TRANS_A: c_int = 1;
+const TRANS_B: c_int = 2;
+
+fn int(extent: usize) -> c_int {
+    c_int::try_from(extent).unwrap_or(c_int::MAX)
+}
+
+#[rustfmt::skip]
+type Sgemm = unsafe extern "C" fn(
+    *const c_char, *const c_char, *const c_int, *const c_int, *const c_int, *const f32, *const f32, *const c_int, *const f32,
+    *const c_int, *const f32, *mut f32, *const c_int,
+);
+
+struct Plain {
+    sgemm: Sgemm,
+}
+
+pub fn open(_: Setting) -> Opened {
+    let object = shared_object::open("XSMM_LIB")?;
+    // SAFETY: the types are those of `libxsmm.h`.
+    unsafe {
+        shared_object::function::<unsafe extern "C" fn()>(object, "libxsmm_init")?();
+        Ok(Box::new(Plain { sgemm: shared_object::function(object, "libxsmm_sgemm")? }))
+    }
+}
+
+impl Library for Plain {
+    fn name(&self) -> &'static str {
+        "libxsmm"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::C
+    }
+
+    fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
+        // Its matrices are column-major: Cᵀ = Bᵀ·Aᵀ.
+        let Shape { m, k, n, a_transposed, b_transposed } = product.shape;
+        let (a, b) = (product.a(), product.b());
+        let letter = |transposed: bool| if transposed { c"T" } else { c"N" };
+        let (trans_first, trans_second) = (letter(b_transposed), letter(a_transposed));
+        let [m, k, n, lda, ldb] = [m, k, n, a.leading(), b.leading()].map(int);
+        let (one, zero) = (1.0, 0.0);
+        let call = move |c: &mut [f32]| {
+            // SAFETY: the shapes and leading dimensions are those of the operands.
+            unsafe {
+                (self.sgemm)(
+                    trans_first.as_ptr(),
+                    trans_second.as_ptr(),
+                    &raw const n,
+                    &raw const m,
+                    &raw const k,
+                    &raw const one,
+                    b.data.as_ptr(),
+                    &raw const ldb,
+                    a.data.as_ptr(),
+                    &raw const lda,
+                    &raw const zero,
+                    c.as_mut_ptr(),
+                    &raw const n,
+                );
+            }
+        };
+        // It leaves large products, and some transposed ones, to another BLAS, and does nothing if it has none.
+        let mut trial = vec![f32::NAN; product.shape.m * product.shape.n];
+        call(&mut trial);
+        if trial[0].is_nan() { None } else { Some(Box::new(call)) }
+    }
+}
+
+type Kernel = unsafe extern "C" fn(*const f32, *const f32, *mut f32);
+#[rustfmt::skip]
+type Dispatch = unsafe extern "C" fn(
+    c_int, c_int, c_int, *const c_int, *const c_int, *const c_int, *const f32, *const f32, *const c_int, *const c_int,
+) -> Option<Kernel>;
+
+struct Jit {
+    dispatch: Dispatch,
+}
+
+pub fn open_jit(_: Setting) -> Opened {
+    let object = shared_object::open("XSMM_LIB")?;
+    // SAFETY: the type is that of `libxsmm.h`. (The kernel takes three pointers and, not asked for here, places to prefetch.)
+    unsafe { Ok(Box::new(Jit { dispatch: shared_object::function(object, "libxsmm_smmdispatch")? })) }
+}
+
+impl Library for Jit {
+    fn name(&self) -> &'static str {
+        "libxsmm-jit"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::C
+    }
+
+    fn prepared(&self) -> bool {
+        true
+    }
+
+    fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
+        let Shape { m, k, n, a_transposed, b_transposed } = product.shape;
+        let (a, b) = (product.a(), product.b());
+        let [m, k, n, lda, ldb] = [m, k, n, a.leading(), b.leading()].map(int);
+        let flags = if b_transposed { TRANS_A } else { 0 } | if a_transposed { TRANS_B } else { 0 };
+        let (one, zero) = (1.0, 0.0);
+        // SAFETY: the shapes and leading dimensions are those of the operands; a null pointer asks for no prefetching.
+        unsafe {
+            let kernel = (self.dispatch)(
+                n,
+                m,
+                k,
+                &raw const ldb,
+                &raw const lda,
+                &raw const n,
+                &raw const one,
+                &raw const zero,
+                &raw const flags,
+                ptr::null(),
+            )?;
+            Some(Box::new(move |c| kernel(b.data.as_ptr(), a.data.as_ptr(), c.as_mut_ptr())))
+        }
+    }
+}
