@@ -14,8 +14,6 @@ pub unsafe fn set(setting: Setting) {
     let mut values: Vec<(&str, &str)> = counts.iter().map(|&name| (name, threads.as_str())).collect();
     values.push(("MKL_THREADING_LAYER", if setting.threads == 1 { "SEQUENTIAL" } else { "INTEL" }));
     values.push(("MKL_DYNAMIC", "FALSE"));
-    // It would say that it has no other BLAS to leave a product to.
-    values.push(("LIBXSMM_VERBOSE", "0"));
     // Threads wait for more work actively, but not so long that they disturb the library whose turn is next. (Milliseconds, clock
     // cycles as a power of two, iterations.)
     values.extend([("KMP_BLOCKTIME", "1"), ("OPENBLAS_THREAD_TIMEOUT", "21"), ("GOMP_SPINCOUNT", "20000")]);
