@@ -29,10 +29,8 @@ impl Layout {
     pub fn of(operand: &'static str, x: Mat<'_>) -> Result<Layout, SgemmError> {
         let (rows, cols) = (x.rows(), x.cols());
         // A stride that no element makes use of may be anything.
-        let (row_stride, col_stride) = (
-            if rows <= 1 { cols.max(1) } else { x.row_stride() },
-            if cols <= 1 { 1 } else { x.col_stride() },
-        );
+        let (row_stride, col_stride) =
+            (if rows <= 1 { cols.max(1) } else { x.row_stride() }, if cols <= 1 { 1 } else { x.col_stride() });
         let layout = if col_stride == 1 && row_stride >= cols.max(1) {
             Layout { transpose: CBLAS_NO_TRANS, leading: row_stride }
         } else if (x.row_stride() == 1 || rows <= 1) && x.col_stride() >= rows.max(1) {

@@ -16,12 +16,14 @@
 //! ```
 
 mod error;
+mod idle;
 mod layout;
 mod open;
 mod symbols;
 mod threads;
 
 pub use error::{LoadError, SgemmError};
+pub use idle::wait_until_idle;
 pub use layout::{CBLAS_NO_TRANS, CBLAS_ROW_MAJOR, CBLAS_TRANS, Layout};
 pub use open::open;
 pub use symbols::KNOWN_SYMBOLS;
@@ -60,7 +62,7 @@ pub struct Blas {
     path: PathBuf,
     symbols: Symbols,
     sgemm: Sgemm,
-    /// What the function pointers above and below point into: dropped last, and never: see [`Blas::load`].
+    /// Never unloaded: see [`Blas::load`].
     library: &'static Library,
 }
 
@@ -82,10 +84,9 @@ impl Blas {
             return Err(if path.exists() { LoadError::NotAFile { path } } else { LoadError::Missing { path } });
         }
         // A name without a folder would be looked for in the system's folders, and not be the file that was checked.
-        let real = path.canonicalize().map_err(|error| LoadError::NotLoadable {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let real = path
+            .canonicalize()
+            .map_err(|error| LoadError::NotLoadable { path: path.to_owned(), reason: error.to_string() })?;
         // SAFETY: that running the library's initialisers is sound is what the caller vouches for by naming it.
         let library = unsafe { open(&real) }
             .map_err(|error| LoadError::NotLoadable { path: path.to_owned(), reason: error::innermost(&error) })?;
@@ -123,11 +124,6 @@ impl Blas {
     pub fn sgemm(&self, a: Mat<'_>, b: Mat<'_>, mut c: MatMut<'_>) -> Result<(), SgemmError> {
         let (m, k, n) = (c.rows(), a.cols(), c.cols());
         error::check_shapes(m, k, n, a, b)?;
-        let (layout_a, layout_b) = (Layout::of("a", a)?, Layout::of("b", b)?);
-        let layout_c = Layout::of("c", c.as_ref())?;
-        if layout_c.transpose != CBLAS_NO_TRANS {
-            return Err(SgemmError::Strides { operand: "c" });
-        }
         if m == 0 || n == 0 {
             return Ok(());
         }
@@ -138,6 +134,11 @@ impl Blas {
                 }
             }
             return Ok(());
+        }
+        let (layout_a, layout_b) = (Layout::of("a", a)?, Layout::of("b", b)?);
+        let layout_c = Layout::of("c", c.as_ref())?;
+        if layout_c.transpose != CBLAS_NO_TRANS {
+            return Err(SgemmError::Strides { operand: "c" });
         }
         // SAFETY: the views vouch for every element that the shapes and leading dimensions reach, C is lent mutably, and extents and
         // leading dimensions fit 32 bits (`Layout::of`, `check_shapes`), so either width of integer carries them.

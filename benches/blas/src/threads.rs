@@ -1,10 +1,9 @@
 //! How many threads a library uses. Every library has a function of its own for that.
 
 use crate::Blas;
-use std::ffi::c_int;
 
-/// Functions that take a number of threads as a C integer. The last is that of the OpenMP runtime behind a library: asked for through
-/// the library, it is found among what that depends on.
+/// Functions that take a number of threads as an integer. The last is that of the OpenMP runtime behind a library: asked for through the
+/// library, it is found among what that depends on.
 const SETTERS: [&str; 4] =
     ["openblas_set_num_threads", "MKL_Set_Num_Threads", "bli_thread_set_num_threads", "omp_set_num_threads"];
 
@@ -12,30 +11,14 @@ impl Blas {
     /// Asks the library for so many threads in calls from this thread, and gives the name of the function that took the wish; `None` if
     /// the library has none that is known here.
     pub fn set_threads(&self, threads: u16) -> Option<String> {
-        for setter in SETTERS {
-            for name in self.symbols.of_function(setter) {
-                // SAFETY: each of these functions takes one integer and returns nothing; BLIS's is as wide as a register, the others'
-                // read its low half (see `Sgemm`).
-                let found = unsafe { self.library.get::<unsafe extern "C" fn(isize)>(name.as_bytes()) };
-                if let Ok(set) = found {
-                    // SAFETY: as above.
-                    unsafe { set(isize::try_from(threads).unwrap_or(1)) };
-                    return Some(name);
-                }
-            }
-        }
-        None
-    }
-
-    /// How many threads the library says that it may use, if it says so.
-    pub fn threads(&self) -> Option<usize> {
-        for getter in ["openblas_get_num_threads", "MKL_Get_Max_Threads", "omp_get_max_threads"] {
-            for name in self.symbols.of_function(getter) {
-                // SAFETY: each of these functions takes nothing and returns an `int`.
-                if let Ok(get) = unsafe { self.library.get::<unsafe extern "C" fn() -> c_int>(name.as_bytes()) } {
-                    // SAFETY: as above.
-                    return usize::try_from(unsafe { get() }).ok();
-                }
+        for name in SETTERS.iter().flat_map(|setter| self.symbols.of_function(setter)) {
+            // SAFETY: each of these functions takes one integer and returns nothing. BLIS's is as wide as a register; the others
+            // read its low half, as with `Sgemm`.
+            let found = unsafe { self.library.get::<unsafe extern "C" fn(isize)>(name.as_bytes()) };
+            if let Ok(set) = found {
+                // SAFETY: as above.
+                unsafe { set(threads as isize) };
+                return Some(name);
             }
         }
         None

@@ -14,6 +14,7 @@ mod rten_gemm;
 mod shared_object;
 
 use crate::library::{Library, Setting};
+use steadynet_kernels::Mat;
 
 type Opened = Result<Box<dyn Library>, String>;
 
@@ -38,3 +39,8 @@ pub const LIBRARIES: &[(&str, fn(Setting) -> Opened)] = &[
     ("rten-gemm", rten_gemm::open),
     ("rten-gemm-packed", rten_gemm::open_packed),
 ];
+
+/// Elements from one stored row to the next.
+fn leading(x: Mat<'_>) -> usize {
+    x.row_stride().max(x.col_stride())
+}

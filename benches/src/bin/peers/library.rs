@@ -1,7 +1,7 @@
 //! What a library is to the measurement.
 
+use crate::bench::product::Product;
 use crate::libraries;
-use crate::product::Product;
 use serde::{Deserialize, Serialize};
 
 /// Whose work it is.

@@ -1,30 +1,29 @@
 //! Our matrix product beside those of other libraries, at the shapes of networks: every library in every round, results checked before
 //! they are timed. `peers.sh` finds the libraries; `README.md` says how to get them and what came out.
 
-mod check;
+/// Operands and their check as the command `steadynet bench gemm` has them.
+#[path = "../../../../src/bin/steadynet/bench/gemm"]
+mod bench {
+    pub mod check;
+    pub mod operand;
+    pub mod product;
+    pub mod shape;
+}
 mod environment;
 mod libraries;
 mod library;
 mod markdown;
 mod measure;
-mod product;
-mod quiet;
 mod record;
 mod shapes;
 mod summary;
 mod table;
 mod versions;
 
-// As the command `steadynet bench gemm` has them.
-#[path = "../../../../src/bin/steadynet/bench/gemm/operand.rs"]
-mod operand;
-#[path = "../../../../src/bin/steadynet/bench/gemm/shape.rs"]
-mod shape;
-
+use bench::shape::Shape;
 use clap::Parser;
 use library::Setting;
 use record::Run;
-use shape::Shape;
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;

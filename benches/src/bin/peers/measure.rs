@@ -1,15 +1,15 @@
 //! Rounds in which every library has its turn, so that whatever slows the machine down slows all of them down.
 
-use crate::check::Expected;
+use crate::bench::check::Expected;
+use crate::bench::operand::Operand;
+use crate::bench::product::Product;
+use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
-use crate::operand::Operand;
-use crate::product::Product;
-use crate::quiet;
 use crate::record::{Entry, Measured};
-use crate::shape::Shape;
 use std::error::Error;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+use steadynet_blas::wait_until_idle;
 use steadynet_kernels::roofline;
 
 /// Seconds that one measurement takes at least: many times the resolution of the clock.
@@ -33,7 +33,7 @@ pub fn measure(
     rounds: usize,
 ) -> Result<Measured, Box<dyn Error>> {
     let product = Product::new(shape)?;
-    let expected = Expected::new(&product, setting)?;
+    let expected = Expected::new(&product, setting.isa)?;
     let mut c = Operand::random(shape.m * shape.n, 2)?;
     let mut entries: Vec<Entry> = libraries.iter().map(|library| entry(library.as_ref())).collect();
     let mut contestants = Vec::new();
@@ -56,13 +56,13 @@ pub fn measure(
     let peak = Peak::new(setting);
     let mut peaks = Vec::new();
     for round in 0..rounds {
-        quiet::wait(setting.threads);
+        settle(setting);
         peaks.push(peak.rate());
         // Another one begins each time: who comes after whom must not matter.
         let count = contestants.len();
         for turn in 0..count {
             let Contestant { call, repetitions, index } = &mut contestants[(turn + round) % count];
-            quiet::wait(setting.threads);
+            settle(setting);
             let seconds = time(call, &mut c, *repetitions);
             entries[*index].rates.push(shape.flops() / seconds / 1e9);
         }
@@ -103,6 +103,13 @@ fn time(call: &mut Call<'_>, c: &mut [f32], repetitions: usize) -> f64 {
         call(c);
     }
     start.elapsed().as_secs_f64() / repetitions as f64
+}
+
+/// Lets other libraries' threads fall asleep.
+fn settle(setting: Setting) {
+    if setting.threads > 1 {
+        wait_until_idle();
+    }
 }
 
 /// Multiply-adds between registers on every thread.

@@ -1,9 +1,9 @@
 //! The crate `faer`.
 
 use super::Opened;
+use crate::bench::product::Product;
+use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
-use crate::product::Product;
-use crate::shape::Shape;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
@@ -33,8 +33,8 @@ impl Library for Faer {
                 MatRef::from_row_major_slice(data, rows, cols)
             }
         };
-        let a = view(product.a().data, m, k, a_transposed);
-        let b = view(product.b().data, k, n, b_transposed);
+        let a = view(&product.a, m, k, a_transposed);
+        let b = view(&product.b, k, n, b_transposed);
         Some(Box::new(move |c| {
             matmul(MatMut::from_row_major_slice_mut(c, m, n), Accum::Replace, a, b, 1.0, self.par);
         }))

@@ -1,9 +1,9 @@
 //! The crate `gemm`.
 
 use super::Opened;
+use crate::bench::product::Product;
+use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
-use crate::product::Product;
-use crate::shape::Shape;
 
 struct Gemm {
     parallelism: gemm::Parallelism,
@@ -26,7 +26,7 @@ impl Library for Gemm {
 
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         let Shape { m, k, n, .. } = product.shape;
-        let (a, b) = (product.a(), product.b());
+        let (a, b) = product.views().ok()?;
         Some(Box::new(move |c| {
             // SAFETY: the shapes and strides are those of the operands.
             unsafe {
@@ -38,12 +38,12 @@ impl Library for Gemm {
                     1,
                     n as isize,
                     false,
-                    a.data.as_ptr(),
-                    a.col_stride as isize,
-                    a.row_stride as isize,
-                    b.data.as_ptr(),
-                    b.col_stride as isize,
-                    b.row_stride as isize,
+                    a.as_ptr(),
+                    a.col_stride() as isize,
+                    a.row_stride() as isize,
+                    b.as_ptr(),
+                    b.col_stride() as isize,
+                    b.row_stride() as isize,
                     0.0,
                     1.0,
                     false,

@@ -1,9 +1,9 @@
 //! libxsmm: its BLAS-like entry, and the kernel that it makes for a shape.
 
-use super::{Opened, shared_object};
+use super::{Opened, leading, shared_object};
+use crate::bench::product::Product;
+use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
-use crate::product::Product;
-use crate::shape::Shape;
 use std::ffi::{c_char, c_int};
 use std::ptr;
 
@@ -45,10 +45,10 @@ impl Library for Plain {
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         // Its matrices are column-major: Cᵀ = Bᵀ·Aᵀ.
         let Shape { m, k, n, a_transposed, b_transposed } = product.shape;
-        let (a, b) = (product.a(), product.b());
+        let (a, b) = product.views().ok()?;
         let letter = |transposed: bool| if transposed { c"T" } else { c"N" };
         let (trans_first, trans_second) = (letter(b_transposed), letter(a_transposed));
-        let [m, k, n, lda, ldb] = [m, k, n, a.leading(), b.leading()].map(int);
+        let [m, k, n, lda, ldb] = [m, k, n, leading(a), leading(b)].map(int);
         let (one, zero) = (1.0, 0.0);
         let call = move |c: &mut [f32]| {
             // SAFETY: the shapes and leading dimensions are those of the operands.
@@ -60,9 +60,9 @@ impl Library for Plain {
                     &raw const m,
                     &raw const k,
                     &raw const one,
-                    b.data.as_ptr(),
+                    b.as_ptr(),
                     &raw const ldb,
-                    a.data.as_ptr(),
+                    a.as_ptr(),
                     &raw const lda,
                     &raw const zero,
                     c.as_mut_ptr(),
@@ -108,8 +108,8 @@ impl Library for Jit {
 
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         let Shape { m, k, n, a_transposed, b_transposed } = product.shape;
-        let (a, b) = (product.a(), product.b());
-        let [m, k, n, lda, ldb] = [m, k, n, a.leading(), b.leading()].map(int);
+        let (a, b) = product.views().ok()?;
+        let [m, k, n, lda, ldb] = [m, k, n, leading(a), leading(b)].map(int);
         let flags = if b_transposed { TRANS_A } else { 0 } | if a_transposed { TRANS_B } else { 0 };
         let (one, zero) = (1.0, 0.0);
         // SAFETY: the shapes and leading dimensions are those of the operands; a null pointer asks for no prefetching.
@@ -126,7 +126,7 @@ impl Library for Jit {
                 &raw const flags,
                 ptr::null(),
             )?;
-            Some(Box::new(move |c| kernel(b.data.as_ptr(), a.data.as_ptr(), c.as_mut_ptr())))
+            Some(Box::new(move |c| kernel(b.as_ptr(), a.as_ptr(), c.as_mut_ptr())))
         }
     }
 }

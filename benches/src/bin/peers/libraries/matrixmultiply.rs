@@ -1,9 +1,9 @@
 //! The crate `matrixmultiply`. Its threads are its own; `environment` tells it their number.
 
 use super::Opened;
+use crate::bench::product::Product;
+use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
-use crate::product::Product;
-use crate::shape::Shape;
 
 struct MatrixMultiply;
 
@@ -22,7 +22,7 @@ impl Library for MatrixMultiply {
 
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         let Shape { m, k, n, .. } = product.shape;
-        let (a, b) = (product.a(), product.b());
+        let (a, b) = product.views().ok()?;
         Some(Box::new(move |c| {
             // SAFETY: the shapes and strides are those of the operands.
             unsafe {
@@ -31,12 +31,12 @@ impl Library for MatrixMultiply {
                     k,
                     n,
                     1.0,
-                    a.data.as_ptr(),
-                    a.row_stride as isize,
-                    a.col_stride as isize,
-                    b.data.as_ptr(),
-                    b.row_stride as isize,
-                    b.col_stride as isize,
+                    a.as_ptr(),
+                    a.row_stride() as isize,
+                    a.col_stride() as isize,
+                    b.as_ptr(),
+                    b.row_stride() as isize,
+                    b.col_stride() as isize,
                     0.0,
                     c.as_mut_ptr(),
                     n as isize,

@@ -1,9 +1,9 @@
 //! MKL's products with something made ahead: B packed, or code for the shape.
 
-use super::{Opened, shared_object};
+use super::{Opened, leading, shared_object};
+use crate::bench::product::Product;
+use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
-use crate::product::Product;
-use crate::shape::Shape;
 use libloading::Library as Object;
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -68,7 +68,7 @@ impl Library for Packed {
 
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         let Shape { m, k, n, a_transposed, b_transposed } = product.shape;
-        let (a, b) = (product.a(), product.b());
+        let (a, b) = product.views().ok()?;
         // SAFETY: the shapes and leading dimensions are those of the operands, and the packed matrix has the size that MKL asks for. Its
         // first element lies at a cache line, as MKL advises.
         unsafe {
@@ -84,8 +84,8 @@ impl Library for Packed {
                 int(n),
                 int(k),
                 1.0,
-                b.data.as_ptr(),
-                int(b.leading()),
+                b.as_ptr(),
+                int(leading(b)),
                 target,
             );
             Some(Box::new(move |c| {
@@ -96,8 +96,8 @@ impl Library for Packed {
                     int(m),
                     int(n),
                     int(k),
-                    a.data.as_ptr(),
-                    int(a.leading()),
+                    a.as_ptr(),
+                    int(leading(a)),
                     memory.as_ptr().add(skip),
                     int(n),
                     0.0,
@@ -145,7 +145,7 @@ impl Library for Jit {
 
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         let Shape { m, k, n, a_transposed, b_transposed } = product.shape;
-        let (a, b) = (product.a(), product.b());
+        let (a, b) = product.views().ok()?;
         let mut jitter = ptr::null_mut();
         // SAFETY: the shapes and leading dimensions are those of the operands.
         unsafe {
@@ -158,8 +158,8 @@ impl Library for Jit {
                 int(n),
                 int(k),
                 1.0,
-                int(a.leading()),
-                int(b.leading()),
+                int(leading(a)),
+                int(leading(b)),
                 0.0,
                 int(n),
             );
@@ -168,7 +168,7 @@ impl Library for Jit {
                 return None;
             }
             let kernel = (self.kernel_of)(jitter)?;
-            Some(Box::new(move |c| kernel(jitter, a.data.as_ptr(), b.data.as_ptr(), c.as_mut_ptr())))
+            Some(Box::new(move |c| kernel(jitter, a.as_ptr(), b.as_ptr(), c.as_mut_ptr())))
         }
     }
 }

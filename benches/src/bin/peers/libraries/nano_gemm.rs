@@ -1,9 +1,9 @@
 //! The crate `nano-gemm`, made for small products: a plan for each shape.
 
 use super::Opened;
+use crate::bench::product::Product;
+use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
-use crate::product::Product;
-use crate::shape::Shape;
 use nano_gemm::Plan;
 
 struct NanoGemm;
@@ -28,7 +28,7 @@ impl Library for NanoGemm {
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         // It prefers column-major: Cᵀ = Bᵀ·Aᵀ.
         let Shape { m, k, n, b_transposed, .. } = product.shape;
-        let (a, b) = (product.a(), product.b());
+        let (a, b) = product.views().ok()?;
         let plan = if b_transposed { Plan::new_f32(n, m, k) } else { Plan::new_colmajor_lhs_and_dst_f32(n, m, k) };
         Some(Box::new(move |c| {
             // SAFETY: the plan is for this shape, the strides are those of the operands.
@@ -40,12 +40,12 @@ impl Library for NanoGemm {
                     c.as_mut_ptr(),
                     1,
                     n as isize,
-                    b.data.as_ptr(),
-                    b.col_stride as isize,
-                    b.row_stride as isize,
-                    a.data.as_ptr(),
-                    a.col_stride as isize,
-                    a.row_stride as isize,
+                    b.as_ptr(),
+                    b.col_stride() as isize,
+                    b.row_stride() as isize,
+                    a.as_ptr(),
+                    a.col_stride() as isize,
+                    a.row_stride() as isize,
                     0.0,
                     1.0,
                     false,

@@ -1,11 +1,12 @@
 //! oneDNN: its plain product, and its matrix-product primitive with B in the layout that it prefers.
 
-use super::{Opened, shared_object};
+use super::{Opened, leading, shared_object};
+use crate::bench::product::Product;
+use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
-use crate::product::{Product, Strided};
-use crate::shape::Shape;
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
+use steadynet_kernels::Mat;
 
 #[rustfmt::skip]
 type Sgemm = unsafe extern "C" fn(c_char, c_char, i64, i64, i64, f32, *const f32, i64, *const f32, i64, f32, *mut f32, i64) -> c_int;
@@ -31,28 +32,14 @@ impl Library for Plain {
 
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         let Shape { m, k, n, a_transposed, b_transposed } = product.shape;
-        let (a, b) = (product.a(), product.b());
+        let (a, b) = product.views().ok()?;
         let letter = |transposed: bool| if transposed { b'T' } else { b'N' } as c_char;
         let (trans_a, trans_b) = (letter(a_transposed), letter(b_transposed));
-        let [m, k, n, lda, ldb] = [m, k, n, a.leading(), b.leading()].map(|extent| extent as i64);
+        let [m, k, n, lda, ldb] = [m, k, n, leading(a), leading(b)].map(|extent| extent as i64);
         Some(Box::new(move |c| {
             // SAFETY: the shapes and leading dimensions are those of the operands.
             let status = unsafe {
-                (self.sgemm)(
-                    trans_a,
-                    trans_b,
-                    m,
-                    n,
-                    k,
-                    1.0,
-                    a.data.as_ptr(),
-                    lda,
-                    b.data.as_ptr(),
-                    ldb,
-                    0.0,
-                    c.as_mut_ptr(),
-                    n,
-                )
+                (self.sgemm)(trans_a, trans_b, m, n, k, 1.0, a.as_ptr(), lda, b.as_ptr(), ldb, 0.0, c.as_mut_ptr(), n)
             };
             assert_eq!(status, 0, "dnnl_sgemm");
         }))
@@ -138,19 +125,16 @@ fn dims(rows: usize, cols: usize) -> Dims {
 
 impl Primitive {
     /// A description of an operand as it lies.
-    fn described(&self, rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Option<Handle> {
+    fn described(&self, x: Mat<'_>) -> Option<Handle> {
+        let (extents, strides) = (dims(x.rows(), x.cols()), dims(x.row_stride(), x.col_stride()));
         // SAFETY: two extents and two strides, as announced.
-        made(|handle| unsafe {
-            (self.describe_strides)(handle, 2, &dims(rows, cols), F32, &dims(row_stride, col_stride))
-        })
+        made(|handle| unsafe { (self.describe_strides)(handle, 2, &extents, F32, &strides) })
     }
 
     /// The operand's memory under its description. (The library writes to no source.)
-    fn lent(&self, description: Handle, operand: Strided<'_>) -> Option<Handle> {
+    fn lent(&self, description: Handle, x: Mat<'_>) -> Option<Handle> {
         // SAFETY: the description is that of the operand.
-        made(|handle| unsafe {
-            (self.memory)(handle, description, self.engine, operand.data.as_ptr().cast_mut().cast())
-        })
+        made(|handle| unsafe { (self.memory)(handle, description, self.engine, x.as_ptr().cast_mut().cast()) })
     }
 }
 
@@ -170,10 +154,10 @@ impl Library for Primitive {
     /// (What it makes stays until the process ends.)
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         let Shape { m, k, n, .. } = product.shape;
-        let (a, b) = (product.a(), product.b());
-        let a_description = self.described(m, k, a.row_stride, a.col_stride)?;
-        let b_description = self.described(k, n, b.row_stride, b.col_stride)?;
-        let c_description = self.described(m, n, n, 1)?;
+        let (a, b) = product.views().ok()?;
+        let result = vec![0.0; m * n];
+        let c_description = self.described(Mat::new(&result, m, n).ok()?)?;
+        let (a_description, b_description) = (self.described(a)?, self.described(b)?);
         // SAFETY: every handle was made by the library and lives on; the arguments are those that the primitives ask for.
         unsafe {
             let any = made(|handle| (self.describe_tag)(handle, 2, &dims(k, n), F32, ANY_LAYOUT))?;

@@ -1,9 +1,9 @@
 //! The crate `private-gemm-x86`, which is behind `faer` on x86-64.
 
 use super::Opened;
+use crate::bench::product::Product;
+use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
-use crate::product::Product;
-use crate::shape::Shape;
 use private_gemm_x86::{Accum, DType, DstKind, IType, InstrSet};
 use std::ptr;
 
@@ -32,7 +32,7 @@ impl Library for PrivateGemm {
 
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         let Shape { m, k, n, .. } = product.shape;
-        let (a, b) = (product.a(), product.b());
+        let (a, b) = product.views().ok()?;
         Some(Box::new(move |c| {
             let alpha = 1.0f32;
             // SAFETY: the shapes and strides are those of the operands; the null pointers ask for no indices and no diagonal.
@@ -51,15 +51,15 @@ impl Library for PrivateGemm {
                     ptr::null(),
                     DstKind::Full,
                     Accum::Replace,
-                    a.data.as_ptr().cast(),
-                    a.row_stride as isize,
-                    a.col_stride as isize,
+                    a.as_ptr().cast(),
+                    a.row_stride() as isize,
+                    a.col_stride() as isize,
                     false,
                     ptr::null(),
                     0,
-                    b.data.as_ptr().cast(),
-                    b.row_stride as isize,
-                    b.col_stride as isize,
+                    b.as_ptr().cast(),
+                    b.row_stride() as isize,
+                    b.col_stride() as isize,
                     false,
                     (&raw const alpha).cast(),
                     self.threads,

@@ -1,11 +1,11 @@
 //! The crate `rten-gemm`, with B as it lies and with B packed ahead.
 
 use super::Opened;
+use crate::bench::product::Product;
 use crate::library::{Call, Kind, Library, Setting};
-use crate::product::{Product, Strided};
-use crate::shape::Shape;
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions};
 use rten_tensor::{Matrix, NdTensorView};
+use steadynet_kernels::Mat;
 
 struct Rten {
     executor: GemmExecutor,
@@ -20,9 +20,9 @@ pub fn open_packed(_: Setting) -> Opened {
     Ok(Box::new(Rten { executor: GemmExecutor::new(), packed: true }))
 }
 
-fn matrix(operand: Strided<'_>, rows: usize, cols: usize) -> Option<Matrix<'_>> {
-    let strides = [operand.row_stride, operand.col_stride];
-    NdTensorView::from_data_with_strides([rows, cols], operand.data, strides).ok()
+fn matrix<'a>(view: Mat<'a>, elements: &'a [f32]) -> Option<Matrix<'a>> {
+    let (shape, strides) = ([view.rows(), view.cols()], [view.row_stride(), view.col_stride()]);
+    NdTensorView::from_data_with_strides(shape, elements, strides).ok()
 }
 
 impl Library for Rten {
@@ -39,9 +39,8 @@ impl Library for Rten {
     }
 
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
-        let Shape { m, k, n, .. } = product.shape;
-        let a = matrix(product.a(), m, k)?;
-        let b = matrix(product.b(), k, n)?;
+        let (a, b) = product.views().ok()?;
+        let (a, b) = (matrix(a, &product.a)?, matrix(b, &product.b)?);
         let packed = self.packed.then(|| self.executor.prepack_b(b));
         Some(Box::new(move |c| {
             let b = match &packed {
