@@ -1,8 +1,8 @@
 //! What a library is to the measurement.
 
-use crate::bench::product::Product;
 use crate::libraries;
 use serde::{Deserialize, Serialize};
+use steadynet_benches::product::Product;
 
 /// Whose work it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

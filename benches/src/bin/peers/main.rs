@@ -1,14 +1,6 @@
 //! Our matrix product beside those of other libraries, at the shapes of networks: every library in every round, results checked before
 //! they are timed. `peers.sh` finds the libraries; `README.md` says how to get them and what came out.
 
-/// Operands and their check as the command `steadynet bench gemm` has them.
-#[path = "../../../../src/bin/steadynet/bench/gemm"]
-mod bench {
-    pub mod check;
-    pub mod operand;
-    pub mod product;
-    pub mod shape;
-}
 mod environment;
 mod libraries;
 mod library;
@@ -20,7 +12,6 @@ mod summary;
 mod table;
 mod versions;
 
-use bench::shape::Shape;
 use clap::Parser;
 use library::Setting;
 use record::Run;
@@ -28,6 +19,7 @@ use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use steadynet_benches::shape::Shape;
 use steadynet_kernels::Isa;
 
 /// Matrix products of this project and of other libraries, side by side

@@ -1,14 +1,14 @@
 //! Rounds in which every library has its turn, so that whatever slows the machine down slows all of them down.
 
-use crate::bench::check::Expected;
-use crate::bench::operand::Operand;
-use crate::bench::product::Product;
-use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
 use crate::record::{Entry, Measured};
 use std::error::Error;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+use steadynet_benches::check::Expected;
+use steadynet_benches::operand::Operand;
+use steadynet_benches::product::Product;
+use steadynet_benches::shape::Shape;
 use steadynet_blas::wait_until_idle;
 use steadynet_kernels::roofline;
 

@@ -1,6 +1,6 @@
 //! The products that networks have: batches of 1 to 4096 rows, layers of 10 to 4096 units.
 
-use crate::bench::shape::Shape;
+use steadynet_benches::shape::Shape;
 
 /// What is measured unless the command line says otherwise.
 #[rustfmt::skip]

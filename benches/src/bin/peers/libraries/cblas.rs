@@ -1,8 +1,8 @@
 //! The plain C interface, which most libraries have.
 
 use super::{Opened, shared_object};
-use crate::bench::product::Product;
 use crate::library::{Call, Kind, Library, Setting};
+use steadynet_benches::product::Product;
 use steadynet_blas::Blas;
 use steadynet_kernels::MatMut;
 
@@ -26,7 +26,7 @@ pub fn open_blis_forced(setting: Setting) -> Opened {
     let library = open("blis-forced", "BLIS_FORCED_LIB", setting);
     // It asks on its first call.
     if let Ok(library) = &library {
-        if let Ok(product) = Product::new(crate::bench::shape::Shape::plain(8, 8, 8)) {
+        if let Ok(product) = Product::new(steadynet_benches::shape::Shape::plain(8, 8, 8)) {
             if let Some(mut call) = library.prepare(&product) {
                 call(&mut [0.0; 64]);
             }

@@ -1,11 +1,11 @@
 //! The crate `faer`.
 
 use super::Opened;
-use crate::bench::product::Product;
-use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+use steadynet_benches::product::Product;
+use steadynet_benches::shape::Shape;
 
 struct Faer {
     par: Par,

@@ -1,9 +1,9 @@
 //! The crate `gemm`.
 
 use super::Opened;
-use crate::bench::product::Product;
-use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
+use steadynet_benches::product::Product;
+use steadynet_benches::shape::Shape;
 
 struct Gemm {
     parallelism: gemm::Parallelism,

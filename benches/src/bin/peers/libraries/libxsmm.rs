@@ -1,11 +1,11 @@
 //! libxsmm: its BLAS-like entry, and the kernel that it makes for a shape.
 
 use super::{Opened, leading, shared_object};
-use crate::bench::product::Product;
-use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
 use std::ffi::{c_char, c_int};
 use std::ptr;
+use steadynet_benches::product::Product;
+use steadynet_benches::shape::Shape;
 
 const TRANS_A: c_int = 1;
 const TRANS_B: c_int = 2;

@@ -1,9 +1,9 @@
 //! The crate `matrixmultiply`. Its threads are its own; `environment` tells it their number.
 
 use super::Opened;
-use crate::bench::product::Product;
-use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
+use steadynet_benches::product::Product;
+use steadynet_benches::shape::Shape;
 
 struct MatrixMultiply;
 

@@ -1,12 +1,12 @@
 //! MKL's products with something made ahead: B packed, or code for the shape.
 
 use super::{Opened, leading, shared_object};
-use crate::bench::product::Product;
-use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
 use libloading::Library as Object;
 use std::ffi::{c_int, c_void};
 use std::ptr;
+use steadynet_benches::product::Product;
+use steadynet_benches::shape::Shape;
 use steadynet_blas::{CBLAS_NO_TRANS, CBLAS_ROW_MAJOR, CBLAS_TRANS};
 
 const B_MATRIX: c_int = 162;

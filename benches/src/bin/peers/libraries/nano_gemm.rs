@@ -1,10 +1,10 @@
 //! The crate `nano-gemm`, made for small products: a plan for each shape.
 
 use super::Opened;
-use crate::bench::product::Product;
-use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
 use nano_gemm::Plan;
+use steadynet_benches::product::Product;
+use steadynet_benches::shape::Shape;
 
 struct NanoGemm;
 

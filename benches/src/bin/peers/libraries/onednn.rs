@@ -1,11 +1,11 @@
 //! oneDNN: its plain product, and its matrix-product primitive with B in the layout that it prefers.
 
 use super::{Opened, leading, shared_object};
-use crate::bench::product::Product;
-use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
+use steadynet_benches::product::Product;
+use steadynet_benches::shape::Shape;
 use steadynet_kernels::Mat;
 
 #[rustfmt::skip]

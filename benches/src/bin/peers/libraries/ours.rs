@@ -1,8 +1,8 @@
 //! This project's product.
 
 use super::Opened;
-use crate::bench::product::Product;
 use crate::library::{Call, Kind, Library, Setting};
+use steadynet_benches::product::Product;
 use steadynet_kernels::{Epilogue, Isa, MatMut, gemm, gemm_scratch_len};
 
 struct Ours {

@@ -1,11 +1,11 @@
 //! The crate `private-gemm-x86`, which is behind `faer` on x86-64.
 
 use super::Opened;
-use crate::bench::product::Product;
-use crate::bench::shape::Shape;
 use crate::library::{Call, Kind, Library, Setting};
 use private_gemm_x86::{Accum, DType, DstKind, IType, InstrSet};
 use std::ptr;
+use steadynet_benches::product::Product;
+use steadynet_benches::shape::Shape;
 
 struct PrivateGemm {
     instructions: InstrSet,

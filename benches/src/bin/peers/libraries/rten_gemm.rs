@@ -1,10 +1,10 @@
 //! The crate `rten-gemm`, with B as it lies and with B packed ahead.
 
 use super::Opened;
-use crate::bench::product::Product;
 use crate::library::{Call, Kind, Library, Setting};
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions};
 use rten_tensor::{Matrix, NdTensorView};
+use steadynet_benches::product::Product;
 use steadynet_kernels::Mat;
 
 struct Rten {
