@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the comparison with the libraries that README.md says how to get:
 #   benches/peers.sh [OPTIONS]       as `peers --help` has them
-#   benches/peers.sh --all FOLDER    every shape on one thread and on two: two files of measurements and the tables of README.md
+#   benches/peers.sh --all FOLDER [OPTIONS]
+#       every shape on one thread and on two: FOLDER/threads-1.json, threads-2.json, tables.md; and the tables in README.md
 # STEADYNET_PEERS: where the libraries are, with gemm-peers.env [~/.cache/steadynet-peers]
 # PEERS_RUN: a command to put before the program, such as `taskset -c 0`
 set -euo pipefail
@@ -27,9 +28,13 @@ run() {
 if [ "${1:-}" = --all ]; then
     folder=${2:?a folder for the measurements}
     mkdir -p "$folder"
-    run --brief --json "$folder/threads-1.json"
-    run --brief --threads 2 --json "$folder/threads-2.json"
+    run --brief "${@:3}" --json "$folder/threads-1.json"
+    run --brief "${@:3}" --threads 2 --json "$folder/threads-2.json"
     run --markdown "$folder/threads-1.json" "$folder/threads-2.json" > "$folder/tables.md"
+    # Everything below the mark is made here.
+    mark='<!-- peers.sh --all -->'
+    { sed "/^$mark\$/q" README.md; echo; cat "$folder/tables.md"; } > "$folder/README.md"
+    cat "$folder/README.md" > README.md
 else
     run "$@"
 fi

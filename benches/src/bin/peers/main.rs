@@ -94,9 +94,10 @@ fn measure(arguments: &Arguments, setting: Setting, shapes: &[Shape]) -> Result<
     for reason in missing {
         eprintln!("without {reason}");
     }
+    let mut peak = measure::Peak::new(setting);
     let mut products = Vec::new();
     for &shape in shapes {
-        let measured = measure::measure(shape, &libraries, setting, arguments.rounds.into());
+        let measured = measure::measure(shape, &libraries, setting, &mut peak, arguments.rounds.into());
         let measured = measured.map_err(|error| format!("{shape}: {error}"))?;
         if !arguments.brief || table::is_wrong(&measured) {
             print!("{}", table::text(&measured));

@@ -46,7 +46,7 @@ fn speeds(text: &mut String, run: &Run) {
         let fastest = product.best(|_| true).map(|entry| entry.library.as_str());
         for name in &names {
             let cell = product.entry(name).map(|entry| {
-                let share = 100.0 * entry.of_peak(&product.peaks);
+                let share = 100.0 * entry.rate() / product.peak();
                 let digits = usize::from(share < 10.0);
                 if fastest == Some(*name) { format!("**{share:.digits$}**") } else { format!("{share:.digits$}") }
             });

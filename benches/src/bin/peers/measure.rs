@@ -17,6 +17,9 @@ const SECONDS: f64 = 0.7e-3;
 /// Longer calls keep their operands in no cache that a call before would have to fill.
 const LONG: f64 = 5e-3;
 
+/// Share of the best peak so far below which something else has slowed the machine down.
+const DIP: f64 = 0.9;
+
 /// A library that is ready.
 struct Contestant<'a> {
     call: Call<'a>,
@@ -30,6 +33,7 @@ pub fn measure(
     shape: Shape,
     libraries: &[Box<dyn Library>],
     setting: Setting,
+    peak: &mut Peak,
     rounds: usize,
 ) -> Result<Measured, Box<dyn Error>> {
     let product = Product::new(shape)?;
@@ -53,18 +57,30 @@ pub fn measure(
         let repetitions = repetitions(&mut call, &mut c);
         contestants.push(Contestant { call, repetitions, index });
     }
-    let peak = Peak::new(setting);
     let mut peaks = Vec::new();
-    for round in 0..rounds {
+    let mut tries = 0;
+    while peaks.len() < rounds {
+        tries += 1;
         settle(setting);
-        peaks.push(peak.rate());
-        // Another one begins each time: who comes after whom must not matter.
+        let before = peak.rate();
         let count = contestants.len();
+        let mut rates = Vec::with_capacity(count);
         for turn in 0..count {
-            let Contestant { call, repetitions, index } = &mut contestants[(turn + round) % count];
+            // Another one begins each time: who comes after whom must not matter.
+            let Contestant { call, repetitions, index } = &mut contestants[(turn + tries) % count];
             settle(setting);
             let seconds = time(call, &mut c, *repetitions);
-            entries[*index].rates.push(shape.flops() / seconds / 1e9);
+            rates.push((*index, shape.flops() / seconds / 1e9));
+        }
+        settle(setting);
+        let after = peak.rate();
+        // A round in which the machine was slower than it can be is repeated, unless it is always so.
+        if before.min(after) < DIP * peak.best && tries < 3 * rounds {
+            continue;
+        }
+        peaks.push(before);
+        for (index, rate) in rates {
+            entries[index].rates.push(rate);
         }
     }
     Ok(Measured { shape: shape.to_string(), peaks, entries })
@@ -113,26 +129,28 @@ fn settle(setting: Setting) {
 }
 
 /// Multiply-adds between registers on every thread.
-struct Peak {
+pub struct Peak {
     setting: Setting,
     iterations: usize,
+    /// GFLOP/s at the best moment so far.
+    best: f64,
 }
 
 impl Peak {
-    fn new(setting: Setting) -> Peak {
+    pub fn new(setting: Setting) -> Peak {
         let mut iterations = 1000;
         loop {
             let start = Instant::now();
             roofline::multiply_adds(setting.isa, iterations);
             if start.elapsed().as_secs_f64() >= SECONDS {
-                return Peak { setting, iterations };
+                return Peak { setting, iterations, best: 0.0 };
             }
             iterations *= 2;
         }
     }
 
     /// GFLOP/s now, of all threads together.
-    fn rate(&self) -> f64 {
+    fn rate(&mut self) -> f64 {
         let arrived = AtomicUsize::new(0);
         let rates = rayon::broadcast(|_| {
             // All at the same time: processors share power, and virtual ones a core.
@@ -144,6 +162,8 @@ impl Peak {
             let flops = roofline::multiply_adds(self.setting.isa, self.iterations);
             flops as f64 / start.elapsed().as_secs_f64() / 1e9
         });
-        rates.iter().sum()
+        let rate = rates.iter().sum();
+        self.best = self.best.max(rate);
+        rate
     }
 }

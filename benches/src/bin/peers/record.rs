@@ -60,14 +60,9 @@ impl Entry {
         median(self.rates.iter().copied())
     }
 
-    /// Share of the peak of the same round.
-    pub fn of_peak(&self, peaks: &[f64]) -> f64 {
-        median(self.rates.iter().zip(peaks).map(|(rate, peak)| rate / peak))
-    }
-
-    /// How many times as fast as another, in the same round.
+    /// How many times as fast as another.
     pub fn over(&self, other: &Entry) -> f64 {
-        median(self.rates.iter().zip(&other.rates).map(|(ours, theirs)| ours / theirs))
+        self.rate() / other.rate()
     }
 }
 
@@ -96,20 +91,5 @@ mod tests {
         assert_eq!(median([4.0, 1.0].into_iter()), 2.5);
         assert!(median([].into_iter()).is_nan());
         assert!((geometric_mean(&[2.0, 8.0]) - 4.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn rounds_are_compared_with_themselves() {
-        let entry = |rates: &[f64]| Entry {
-            library: String::new(),
-            kind: Kind::C,
-            prepared: false,
-            rates: rates.to_vec(),
-            wrong: None,
-        };
-        // The machine halves its speed in the second round: neither ratio nor share moves.
-        let (fast, slow) = (entry(&[10.0, 5.0, 10.0]), entry(&[5.0, 2.5, 5.0]));
-        assert_eq!(fast.over(&slow), 2.0);
-        assert_eq!(fast.of_peak(&[20.0, 10.0, 20.0]), 0.5);
     }
 }

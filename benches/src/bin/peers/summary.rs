@@ -92,7 +92,7 @@ pub fn text(run: &Run) -> String {
     let shares = |prepared| {
         let shares = run.products.iter().filter_map(|product| {
             let ours = product.best(|entry| is_ours(entry) && entry.prepared == prepared)?;
-            Some(ours.of_peak(&product.peaks))
+            Some(ours.rate() / product.peak())
         });
         geometric_mean(&shares.collect::<Vec<_>>())
     };

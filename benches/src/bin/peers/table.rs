@@ -30,7 +30,7 @@ pub fn text(measured: &Measured) -> String {
                 "  {:<18} {:>8.1} {least:>8.1} {most:>8.1} {:>7.1}%  {ratio:>7.2}{}",
                 entry.library,
                 entry.rate(),
-                100.0 * entry.of_peak(&measured.peaks),
+                100.0 * entry.rate() / measured.peak(),
                 if entry.prepared { "  (made ready ahead)" } else { "" }
             );
         }

@@ -2,6 +2,7 @@
 
 use super::{Opened, leading, shared_object};
 use crate::library::{Call, Kind, Library, Setting};
+use libloading::Library as Object;
 use std::ffi::{c_char, c_int};
 use std::ptr;
 use steadynet_benches::product::Product;
@@ -22,6 +23,7 @@ type Sgemm = unsafe extern "C" fn(
 
 struct Plain {
     sgemm: Sgemm,
+    jit: Jit,
 }
 
 pub fn open(_: Setting) -> Opened {
@@ -29,7 +31,7 @@ pub fn open(_: Setting) -> Opened {
     // SAFETY: the types are those of `libxsmm.h`.
     unsafe {
         shared_object::function::<unsafe extern "C" fn()>(object, "libxsmm_init")?();
-        Ok(Box::new(Plain { sgemm: shared_object::function(object, "libxsmm_sgemm")? }))
+        Ok(Box::new(Plain { sgemm: shared_object::function(object, "libxsmm_sgemm")?, jit: Jit::of(object)? }))
     }
 }
 
@@ -50,7 +52,12 @@ impl Library for Plain {
         let (trans_first, trans_second) = (letter(b_transposed), letter(a_transposed));
         let [m, k, n, lda, ldb] = [m, k, n, leading(a), leading(b)].map(int);
         let (one, zero) = (1.0, 0.0);
-        let call = move |c: &mut [f32]| {
+        // It leaves larger products, and those that it makes no kernel for, to another BLAS, which it has not got here.
+        const LARGEST: usize = 64 * 64 * 64;
+        if product.shape.m * product.shape.k * product.shape.n > LARGEST || self.jit.kernel(product).is_none() {
+            return None;
+        }
+        Some(Box::new(move |c| {
             // SAFETY: the shapes and leading dimensions are those of the operands.
             unsafe {
                 (self.sgemm)(
@@ -69,11 +76,7 @@ impl Library for Plain {
                     &raw const n,
                 );
             }
-        };
-        // It leaves large products, and some transposed ones, to another BLAS, and does nothing if it has none.
-        let mut trial = vec![f32::NAN; product.shape.m * product.shape.n];
-        call(&mut trial);
-        if trial[0].is_nan() { None } else { Some(Box::new(call)) }
+        }))
     }
 }
 
@@ -87,10 +90,39 @@ struct Jit {
     dispatch: Dispatch,
 }
 
+impl Jit {
+    fn of(object: &'static Object) -> Result<Jit, String> {
+        // SAFETY: the type is that of `libxsmm.h`. (The kernel takes three pointers and, not asked for here, places to prefetch.)
+        unsafe { Ok(Jit { dispatch: shared_object::function(object, "libxsmm_smmdispatch")? }) }
+    }
+
+    /// The kernel for a shape, if the library makes one. Its matrices are column-major: Cᵀ = Bᵀ·Aᵀ.
+    fn kernel(&self, product: &Product) -> Option<Kernel> {
+        let Shape { m, k, n, a_transposed, b_transposed } = product.shape;
+        let (a, b) = product.views().ok()?;
+        let [m, k, n, lda, ldb] = [m, k, n, leading(a), leading(b)].map(int);
+        let flags = if b_transposed { TRANS_A } else { 0 } | if a_transposed { TRANS_B } else { 0 };
+        let (one, zero) = (1.0, 0.0);
+        // SAFETY: the pointers are to places here; a null pointer asks for no prefetching.
+        unsafe {
+            (self.dispatch)(
+                n,
+                m,
+                k,
+                &raw const ldb,
+                &raw const lda,
+                &raw const n,
+                &raw const one,
+                &raw const zero,
+                &raw const flags,
+                ptr::null(),
+            )
+        }
+    }
+}
+
 pub fn open_jit(_: Setting) -> Opened {
-    let object = shared_object::open("XSMM_LIB")?;
-    // SAFETY: the type is that of `libxsmm.h`. (The kernel takes three pointers and, not asked for here, places to prefetch.)
-    unsafe { Ok(Box::new(Jit { dispatch: shared_object::function(object, "libxsmm_smmdispatch")? })) }
+    Ok(Box::new(Jit::of(shared_object::open("XSMM_LIB")?)?))
 }
 
 impl Library for Jit {
@@ -107,26 +139,9 @@ impl Library for Jit {
     }
 
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
-        let Shape { m, k, n, a_transposed, b_transposed } = product.shape;
+        let kernel = self.kernel(product)?;
         let (a, b) = product.views().ok()?;
-        let [m, k, n, lda, ldb] = [m, k, n, leading(a), leading(b)].map(int);
-        let flags = if b_transposed { TRANS_A } else { 0 } | if a_transposed { TRANS_B } else { 0 };
-        let (one, zero) = (1.0, 0.0);
-        // SAFETY: the shapes and leading dimensions are those of the operands; a null pointer asks for no prefetching.
-        unsafe {
-            let kernel = (self.dispatch)(
-                n,
-                m,
-                k,
-                &raw const ldb,
-                &raw const lda,
-                &raw const n,
-                &raw const one,
-                &raw const zero,
-                &raw const flags,
-                ptr::null(),
-            )?;
-            Some(Box::new(move |c| kernel(b.as_ptr(), a.as_ptr(), c.as_mut_ptr())))
-        }
+        // SAFETY: the kernel is for the shapes and leading dimensions of these operands.
+        Some(Box::new(move |c| unsafe { kernel(b.as_ptr(), a.as_ptr(), c.as_mut_ptr()) }))
     }
 }
