@@ -17,9 +17,10 @@ use crate::library::{Library, Setting};
 use steadynet_kernels::Mat;
 
 type Opened = Result<Box<dyn Library>, String>;
+type Open = fn(Setting) -> Opened;
 
 /// Name and how it is opened, in the order of tables.
-pub const LIBRARIES: &[(&str, fn(Setting) -> Opened)] = &[
+pub const LIBRARIES: &[(&str, Open)] = &[
     ("steadynet", ours::open),
     ("mkl", |setting| cblas::open("mkl", "MKL_LIB", setting)),
     ("mkl-packed", mkl::open_packed),

@@ -31,10 +31,10 @@ pub fn processor() -> String {
     }
     for index in 0..4 {
         let read = |name: &str| fs::read_to_string(format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{name}"));
-        if let (Ok(level), Ok(kind), Ok(size)) = (read("level"), read("type"), read("size")) {
-            if kind.trim() != "Instruction" {
-                parts.push(format!("L{} {}", level.trim(), size.trim()));
-            }
+        if let (Ok(level), Ok(kind), Ok(size)) = (read("level"), read("type"), read("size"))
+            && kind.trim() != "Instruction"
+        {
+            parts.push(format!("L{} {}", level.trim(), size.trim()));
         }
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

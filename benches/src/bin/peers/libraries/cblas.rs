@@ -3,6 +3,7 @@
 use super::{Opened, shared_object};
 use crate::library::{Call, Kind, Library, Setting};
 use steadynet_benches::product::Product;
+use steadynet_benches::shape::Shape;
 use steadynet_blas::Blas;
 use steadynet_kernels::MatMut;
 
@@ -25,12 +26,10 @@ pub fn open_blis_forced(setting: Setting) -> Opened {
     unsafe { std::env::set_var("BLIS_ARCH_TYPE", architecture) };
     let library = open("blis-forced", "BLIS_FORCED_LIB", setting);
     // It asks on its first call.
-    if let Ok(library) = &library {
-        if let Ok(product) = Product::new(steadynet_benches::shape::Shape::plain(8, 8, 8)) {
-            if let Some(mut call) = library.prepare(&product) {
-                call(&mut [0.0; 64]);
-            }
-        }
+    if let (Ok(library), Ok(product)) = (&library, Product::new(Shape::plain(8, 8, 8)))
+        && let Some(mut call) = library.prepare(&product)
+    {
+        call(&mut [0.0; 64]);
     }
     // SAFETY: as above.
     unsafe { std::env::remove_var("BLIS_ARCH_TYPE") };
