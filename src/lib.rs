@@ -27,8 +27,8 @@
 //! | `rayon` (default) | passes on several threads, [`Parallelism::Rayon`] | rayon |
 //! | `data` | CSV and IDX readers, the built-in digits | csv, flate2 |
 //! | `model-file` | [`Model`], [`model_file`] | safetensors, serde, serde_json, sha2 |
-//! | `plot` | training curves as SVG | plotters |
-//! | `cli` | the command `steadynet`; all of the above | clap, indicatif |
+//! | `plot` | training curves and rooflines as SVG | plotters |
+//! | `cli` | the command `steadynet`; all of the above | clap, indicatif, libloading |
 #![forbid(unsafe_code)]
 
 mod aligned;

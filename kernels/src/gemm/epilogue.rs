@@ -12,7 +12,7 @@ use core::marker::PhantomData;
 macro_rules! in_vectors {
     ($simd:expr, $lanes:ident, $cols:expr, $vector:ident) => {{
         let mut j = 0;
-        if $lanes::LANES > 1 {
+        if const { $lanes::LANES > 1 } {
             while $cols - j >= 4 * $lanes::LANES {
                 $vector!(Twice(Twice($simd)), j);
                 j += 4 * $lanes::LANES;
@@ -311,7 +311,7 @@ impl<R: Rule> Element for Step<R> {
 /// Takes every vector of the block through `element`. (Reached only through `finish_block`, which states the promises.)
 #[inline(always)]
 fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: E) {
-    if block.turned {
+    if const { S::LANES > 1 } && block.turned {
         return each_turned(simd, block, c, element);
     }
     for i in 0..block.rows {

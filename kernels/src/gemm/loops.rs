@@ -130,7 +130,7 @@ impl<S: Simd> Loops<S> {
             ..self
         };
         let cost = self.cost();
-        if S::LANES == 1 || self.m == 1 && self.b.col_stride == 1 {
+        if const { S::LANES == 1 } || self.m == 1 && self.b.col_stride == 1 {
             return [Some(self), None];
         }
         let rest = self.n % S::LANES;
@@ -174,7 +174,7 @@ impl<S: Simd> Loops<S> {
             if self.b.col_stride != 1 {
                 let turns = self.b.row_stride == 1 && self.a.row_stride == 1 && self.m <= S::TURNED_ROWS[0];
                 if turns { self.run_in_place(true) } else { self.run_packed() }
-            } else if self.m <= STREAM_ROWS && self.streams() {
+            } else if const { S::LANES > 1 } && self.m <= STREAM_ROWS && self.streams() {
                 match self.m {
                     1 => self.run_streamed::<1>(),
                     2 => self.run_streamed::<2>(),
@@ -191,7 +191,7 @@ impl<S: Simd> Loops<S> {
     /// Whether B streams past from memory or a far cache.
     #[inline(always)]
     fn streams(&self) -> bool {
-        S::LANES > 1 && self.k.saturating_mul(self.n) > second_level_bytes() / 2 / size_of::<f32>()
+        self.k.saturating_mul(self.n) > second_level_bytes() / 2 / size_of::<f32>()
     }
 
     /// Whether the second-level cache cannot hold B as it lies.

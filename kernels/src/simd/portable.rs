@@ -162,7 +162,7 @@ pub(super) use portable_operations;
 impl Simd for Portable {
     portable_operations!();
 
-    #[inline(always)]
+    #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
         kernel.run(self)
     }
@@ -176,7 +176,7 @@ impl Simd for Portable {
 impl Simd for PortableFma {
     portable_operations!();
 
-    #[inline(always)]
+    #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
         self.0.vectorize(Inside { simd: self, kernel })
     }
@@ -191,7 +191,7 @@ impl Simd for PortableFma {
 impl Simd for PortableFma {
     portable_operations!();
 
-    #[inline(always)]
+    #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
         self.0.vectorize(Inside { simd: self, kernel })
     }
