@@ -69,11 +69,17 @@ pub struct Gemm {
 impl Gemm {
     pub fn run(&self) -> Result<(), Failure> {
         // Everything that can be wrong is found before minutes of measurement.
-        let isas: Vec<Isa> = if self.isa.is_empty() {
-            Isa::available().collect()
-        } else {
-            self.isa.iter().map(|name| isa_named(name)).collect::<Result<_, _>>()?
-        };
+        let mut isas: Vec<Isa> = Vec::new();
+        for name in &self.isa {
+            let isa = isa_named(name)?;
+            // (`auto` is one of the others.)
+            if !isas.contains(&isa) {
+                isas.push(isa);
+            }
+        }
+        if isas.is_empty() {
+            isas.extend(Isa::available());
+        }
         let shapes = if self.shapes.is_empty() { self.set.shapes() } else { self.shapes.clone() };
         if let Some(plot) = &self.plot {
             let inputs: Vec<&Path> = self.against.iter().map(PathBuf::as_path).collect();

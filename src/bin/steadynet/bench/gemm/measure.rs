@@ -77,6 +77,9 @@ fn measure_shape(
         turns.push(Turn { contender, repetitions, rates: Vec::new(), of_isa: Vec::new(), of_machine: Vec::new() });
     }
     for round in 0..usize::from(rounds) {
+        peaks.iter_mut().for_each(|peak| {
+            peak.measure();
+        });
         // Another one begins each time: who comes after whom must not matter.
         let count = turns.len();
         for turn in 0..count {
@@ -84,18 +87,15 @@ fn measure_shape(
             if parallelism.threads() > 1 {
                 wait_until_idle();
             }
-            // The clock wanders within a round, so each share has peaks of its own, measured just before.
-            let mut machine = 0.0;
-            let mut own = None;
-            for peak in peaks.iter_mut() {
-                let rate = peak.measure();
-                machine = f64::max(machine, rate);
-                own = if contender.isa() == Some(peak.isa) { Some(rate) } else { own };
-            }
+            // The clock wanders within a round, so each share has a peak of its own, measured just before.
+            let own = contender.isa();
+            let nearest = peaks.iter_mut().rev().find(|peak| own.is_none_or(|isa| peak.isa == isa));
+            let limit = nearest.map_or(f64::NAN, Peak::measure);
+            let machine = peaks.iter().filter_map(|peak| peak.rates.last()).copied().fold(0.0, f64::max);
             let rate = shape.flops() * *repetitions as f64 / time(contender, *repetitions)? / 1e9;
             rates.push(rate);
             of_machine.push(rate / machine);
-            of_isa.extend(own.map(|own| rate / own));
+            of_isa.extend(own.map(|_| rate / limit));
         }
     }
     Ok(turns.into_iter().map(|turn| turn.row(shape)).collect())
