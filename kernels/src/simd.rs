@@ -95,6 +95,9 @@ pub trait Simd: Copy {
     /// Asks for the cache line at `ptr`, which need not be readable.
     #[inline(always)]
     fn prefetch(self, _ptr: *const f32) {}
+    /// As [`prefetch`](Self::prefetch), into the second-level cache, which has room for lines a power of two apart.
+    #[inline(always)]
+    fn prefetch_second_level(self, _ptr: *const f32) {}
     /// `−a`: the sign bit flipped, NaN included.
     fn neg(self, a: Self::F) -> Self::F;
     fn abs(self, a: Self::F) -> Self::F;

@@ -193,9 +193,10 @@ unsafe fn derive<S: Simd>(simd: S, activation: Activation, saved: Operand, block
                 ..block
             };
             let width = part.cols.div_ceil(S::LANES);
+            let stride = width * S::LANES;
             // SAFETY: the part lies inside the block; its rows, padded to whole vectors, inside a tile.
-            unsafe { pack_panel(simd, saved.at(i, j), part.rows, part.cols, width, turned.as_mut_ptr()) };
-            let saved = Operand { ptr: turned.as_ptr(), row_stride: width * S::LANES, col_stride: 1 };
+            unsafe { pack_panel(simd, saved.at(i, j), part.rows, part.cols, width, stride, turned.as_mut_ptr()) };
+            let saved = Operand { ptr: turned.as_ptr(), row_stride: stride, col_stride: 1 };
             with_function!(activation, F => simd.vectorize(Derive::<F> { saved, block: part, function: PhantomData }));
         }
     }
