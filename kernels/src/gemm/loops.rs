@@ -33,8 +33,7 @@ pub(super) const fn layout(m: usize, k: usize, n: usize) -> Layout {
     let k_block = min(k, K_BLOCK);
     let cols = min(n, MAX_NC).next_multiple_of(2 * MAX_LANES);
     // At most `STREAM_SUMS` sums of columns padded to whole vectors.
-    let stream =
-        2 * min(min(m, STREAM_ROWS) * min(n, STREAM_SUMS).next_multiple_of(MAX_LANES), STREAM_SUMS);
+    let stream = 2 * min(min(m, STREAM_ROWS) * min(n, STREAM_SUMS).next_multiple_of(MAX_LANES), STREAM_SUMS);
     let sums = if k > K_BLOCK { min(m, SUM_ROWS) * cols } else { 0 };
     Layout {
         b: k_block * cols,
@@ -105,8 +104,7 @@ impl Kernel for Product<'_> {
                     (Operand { ptr: ptr.wrapping_add(jc * k), row_stride, col_stride: 1 }, true)
                 }
             };
-            let whole =
-                Loops { simd, m, k, n: cols, a, b, c, finish, row: 0, col: jc, turned: false, packed, scratch };
+            let whole = Loops { simd, m, k, n: cols, a, b, c, finish, row: 0, col: jc, turned: false, packed, scratch };
             for part in whole.divided().into_iter().flatten() {
                 // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C and the states are lent mutably, and the
                 // scratch has the length for either order.

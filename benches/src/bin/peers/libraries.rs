@@ -22,6 +22,7 @@ type Open = fn(Setting) -> Opened;
 /// Name and how it is opened, in the order of tables.
 pub const LIBRARIES: &[(&str, Open)] = &[
     ("steadynet", ours::open),
+    ("steadynet-packed", ours::open_packed),
     ("mkl", |setting| cblas::open("mkl", "MKL_LIB", setting)),
     ("mkl-packed", mkl::open_packed),
     ("mkl-jit", mkl::open_jit),

@@ -26,8 +26,8 @@ use steadynet::{Isa, Parallelism};
 
 /// GFLOP/s of matrix products, and their share of this machine's limit
 ///
-/// C = A·B with A of m × k and B of k × n; and the same with bias and sigmoid fused in, which count as no operations. Beside it,
-/// any BLAS on the machine. The limit is that of fused multiply-adds between registers. It is measured before every product,
+/// C = A·B with A of m × k and B of k × n; the same with bias and sigmoid fused in, which count as no operations; and with a B that was
+/// packed before, which counts as none either. Beside it, any BLAS on the machine. The limit is that of fused multiply-adds between registers. It is measured before every product,
 /// because processors change their clock and virtual machines have neighbours: a share is the median of those within the
 /// rounds. Before anything is timed, results are compared: ours bit for bit with the scalar definition, those of a BLAS within what
 /// rounding in another order explains.

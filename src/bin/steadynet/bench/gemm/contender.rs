@@ -4,32 +4,36 @@ use super::check::Expected;
 use super::check::by_definition;
 use super::operand::Operand;
 use super::product::Product;
+use super::shape::Shape;
 use crate::failure::Failure;
 use crate::output::note;
 use std::path::PathBuf;
-use steadynet::kernels::{Epilogue, Mat, MatMut, gemm};
+use steadynet::kernels::{Epilogue, Mat, MatMut, PackedMatrix, gemm, gemm_packed, gemm_scratch_len, packed_len};
 use steadynet::{Activation, Isa, Parallelism};
 use steadynet_blas::Blas;
 
 pub enum Contender {
-    Ours { isa: Isa, fused: Fused },
+    Ours { isa: Isa, variant: Variant },
     Other { name: String, blas: Blas },
 }
 
-/// What a product of ours does with its sums.
+/// What of ours is measured.
 #[derive(Clone, Copy)]
-pub enum Fused {
-    Nothing,
+pub enum Variant {
+    Plain,
+    /// With bias and sigmoid fused in.
     BiasSigmoid,
+    /// With a B that was packed before.
+    Packed,
 }
 
-impl Fused {
-    pub const ALL: [Fused; 2] = [Fused::Nothing, Fused::BiasSigmoid];
+impl Variant {
+    pub const ALL: [Variant; 3] = [Variant::Plain, Variant::BiasSigmoid, Variant::Packed];
 
     fn epilogue(self, bias: &[f32]) -> Epilogue<'_> {
         match self {
-            Fused::Nothing => Epilogue::Store,
-            Fused::BiasSigmoid => Epilogue::Bias { bias, activation: Activation::Sigmoid },
+            Variant::Plain | Variant::Packed => Epilogue::Store,
+            Variant::BiasSigmoid => Epilogue::Bias { bias, activation: Activation::Sigmoid },
         }
     }
 }
@@ -40,17 +44,34 @@ pub struct Room {
     pub bias: Operand,
     pub c: Operand,
     pub scratch: Operand,
+    /// B, packed.
+    pub packed: Operand,
+}
+
+impl Room {
+    pub fn new(product: &Product, parallelism: Parallelism) -> Result<Room, Failure> {
+        let Shape { m, k, n, .. } = product.shape;
+        let mut packed = Operand::random(packed_len(k, n), 5)?;
+        PackedMatrix::pack(Isa::detect(), product.views()?.1, &mut packed)?;
+        Ok(Room {
+            parallelism,
+            bias: Operand::random(n, 2)?,
+            c: Operand::random(m * n, 3)?,
+            scratch: Operand::random(gemm_scratch_len(m, k, n), 4)?,
+            packed,
+        })
+    }
 }
 
 impl Contender {
-    /// Every instruction set with and without something fused, then the libraries.
+    /// Every instruction set with each variant, then the libraries.
     pub fn all(
         isas: &[Isa],
         libraries: &[PathBuf],
         symbols: &[String],
         threads: u16,
     ) -> Result<Vec<Contender>, Failure> {
-        let ours = isas.iter().flat_map(|&isa| Fused::ALL.map(|fused| Contender::Ours { isa, fused }));
+        let ours = isas.iter().flat_map(|&isa| Variant::ALL.map(|variant| Contender::Ours { isa, variant }));
         let mut all: Vec<Contender> = ours.collect();
         let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
         for path in libraries {
@@ -72,6 +93,7 @@ impl Contender {
     /// The kernel: ours, or the library's file.
     pub fn name(&self) -> &str {
         match self {
+            Contender::Ours { variant: Variant::Packed, .. } => "steadynet-packed",
             Contender::Ours { .. } => "steadynet",
             Contender::Other { name, .. } => name,
         }
@@ -86,7 +108,7 @@ impl Contender {
 
     pub fn epilogue(&self) -> &'static str {
         match self {
-            Contender::Ours { fused: Fused::BiasSigmoid, .. } => "bias+sigmoid",
+            Contender::Ours { variant: Variant::BiasSigmoid, .. } => "bias+sigmoid",
             _ => "none",
         }
     }
@@ -94,8 +116,12 @@ impl Contender {
     pub fn multiply(&self, a: Mat<'_>, b: Mat<'_>, room: &mut Room) -> Result<(), Failure> {
         let c = MatMut::new(&mut room.c, a.rows(), b.cols())?;
         match self {
-            Contender::Ours { isa, fused } => {
-                ours(room.parallelism, *isa, a, b, c, fused.epilogue(&room.bias), &mut room.scratch)
+            Contender::Ours { isa, variant } => {
+                let b = match variant {
+                    Variant::Plain | Variant::BiasSigmoid => Weights::Plain(b),
+                    Variant::Packed => Weights::Packed(PackedMatrix::from_packed(&room.packed, b.rows(), b.cols())?),
+                };
+                ours(room.parallelism, *isa, a, b, c, variant.epilogue(&room.bias), &mut room.scratch)
             }
             Contender::Other { blas, .. } => Ok(blas.sgemm(a, b, c)?),
         }
@@ -108,8 +134,8 @@ impl Contender {
         room.c.fill(f32::NAN);
         self.multiply(a, b, room)?;
         let compared = match self {
-            Contender::Ours { fused: Fused::Nothing, .. } => expected.check_ours(product, &room.c),
-            Contender::Ours { fused, .. } => by_definition(a, b, &room.c, || fused.epilogue(&room.bias)),
+            Contender::Ours { variant: Variant::Plain | Variant::Packed, .. } => expected.check_ours(product, &room.c),
+            Contender::Ours { variant, .. } => by_definition(a, b, &room.c, || variant.epilogue(&room.bias)),
             Contender::Other { .. } => expected.check(product, &room.c),
         };
         let what = self.isa().map_or("".into(), |isa| format!(" {isa}"));
@@ -119,15 +145,24 @@ impl Contender {
     }
 }
 
+/// B of a product of ours.
+enum Weights<'a> {
+    Plain(Mat<'a>),
+    Packed(PackedMatrix<'a>),
+}
+
 /// Our product on the threads that there are.
 fn ours(
     _parallelism: Parallelism,
     isa: Isa,
     a: Mat<'_>,
-    b: Mat<'_>,
+    b: Weights<'_>,
     c: MatMut<'_>,
     epilogue: Epilogue<'_>,
     scratch: &mut [f32],
 ) -> Result<(), Failure> {
-    Ok(gemm(isa, a, b, c, epilogue, scratch)?)
+    match b {
+        Weights::Plain(b) => Ok(gemm(isa, a, b, c, epilogue, scratch)?),
+        Weights::Packed(b) => Ok(gemm_packed(isa, a, b, c, epilogue, scratch)?),
+    }
 }

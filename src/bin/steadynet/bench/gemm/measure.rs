@@ -4,32 +4,20 @@ use super::check::Expected;
 use super::clock::{repetitions, seconds};
 use super::contender::{Contender, Room};
 use super::limits::{Bandwidth, Peak};
-use super::operand::Operand;
 use super::product::Product;
 use super::report::{Report, Row};
 use super::shape::Shape;
 use super::spread::Spread;
 use crate::failure::Failure;
-use steadynet::kernels::gemm_scratch_len;
 use steadynet::{Isa, Parallelism};
 use steadynet_blas::wait_until_idle;
-
-fn room(shape: Shape, parallelism: Parallelism) -> Result<Room, Failure> {
-    let Shape { m, k, n, .. } = shape;
-    Ok(Room {
-        parallelism,
-        bias: Operand::random(n, 2)?,
-        c: Operand::random(m * n, 3)?,
-        scratch: Operand::random(gemm_scratch_len(m, k, n), 4)?,
-    })
-}
 
 /// Whether everybody's results are right at a shape.
 pub fn check(shape: Shape, contenders: &[Contender], parallelism: Parallelism) -> Result<(), Failure> {
     let product = Product::new(shape)?;
     let expected = Expected::new(&product, Isa::detect())
         .map_err(|error| Failure::new(format!("steadynet {}, {shape}: {error}", Isa::detect())))?;
-    let mut room = room(shape, parallelism)?;
+    let mut room = Room::new(&product, parallelism)?;
     contenders.iter().try_for_each(|contender| contender.check(&product, &expected, &mut room))
 }
 
@@ -64,7 +52,7 @@ fn measure_shape(
 ) -> Result<Vec<Row>, Failure> {
     let product = Product::new(shape)?;
     let (a, b) = product.views()?;
-    let mut room = room(shape, parallelism)?;
+    let mut room = Room::new(&product, parallelism)?;
     let mut time = |contender: &Contender, repetitions: usize| {
         // Brings the operands back into the caches, from where others have driven them, and wakes a library's threads.
         (0..repetitions.div_ceil(8)).try_for_each(|_| contender.multiply(a, b, &mut room))?;
