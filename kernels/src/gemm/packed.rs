@@ -2,14 +2,14 @@
 
 use super::blocking::MAX_LANES;
 use super::pack::{Operand, pack_panel};
-use super::{check_length, operand};
+use super::{check_dimension, check_length, operand};
 use crate::isa::Isa;
 use crate::matrix::{Mat, ShapeError};
 use crate::simd::{Kernel, Simd};
 
-/// Columns of a panel. Its rows of 512 B are read from end to end by one row of A, in quarters by tall tiles; a power of two apart, but too
+/// Its rows of 512 B are read from end to end by one row of A, in quarters by tall tiles; a power of two apart, but too
 /// close to fall into few sets of a cache.
-pub(super) const PANEL_COLS: usize = 128;
+pub(super) const PANEL_COLS: usize = PackedMatrix::PANEL_COLS;
 
 /// Elements from row to row of a panel of so many columns.
 pub(super) const fn panel_stride(cols: usize) -> usize {
@@ -51,6 +51,21 @@ pub const fn packed_len(rows: usize, cols: usize) -> usize {
 }
 
 impl<'a> PackedMatrix<'a> {
+    /// Columns of a panel, between which a packed matrix can be cut.
+    pub const PANEL_COLS: usize = 128;
+
+    /// Columns `..at` and columns `at..`.
+    ///
+    /// # Errors
+    /// [`ShapeError::Dimension`] if `at` is neither the number of columns nor a smaller multiple of [`PANEL_COLS`](PackedMatrix::PANEL_COLS).
+    pub fn split_at_col(self, at: usize) -> Result<(Self, Self), ShapeError> {
+        let border = at.checked_next_multiple_of(Self::PANEL_COLS).map_or(self.cols, |border| border.min(self.cols));
+        check_dimension("packed matrix", "columns before the cut", border, at)?;
+        let (left, right) = self.panels.split_at(if at == self.cols { self.panels.len() } else { at * self.rows });
+        let matrix = |panels, cols| PackedMatrix { panels, rows: self.rows, cols };
+        Ok((matrix(left, at), matrix(right, self.cols - at)))
+    }
+
     /// Copies `matrix` (any strides) to `memory`, of which exactly [`packed_len`] elements are wanted.
     ///
     /// # Errors

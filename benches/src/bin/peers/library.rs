@@ -13,8 +13,16 @@ pub enum Kind {
     C,
 }
 
-/// One product, ready to be called again and again with a place for its result, `m × n` row-major.
-pub type Call<'a> = Box<dyn FnMut(&mut [f32]) + 'a>;
+/// One product, ready to be called with a place for its result, `m × n` row-major, and a schedule: what calls the product as often as it
+/// wants. What a library does for many products in a row happens around it.
+pub type Call<'a> = Box<dyn FnMut(&mut [f32], &mut Schedule<'_>) + 'a>;
+
+pub type Schedule<'s> = dyn FnMut(&mut dyn FnMut()) + Send + 's;
+
+/// A product that is simply called.
+pub fn plain<'a>(mut once: impl FnMut(&mut [f32]) + 'a) -> Call<'a> {
+    Box::new(move |c, schedule| schedule(&mut || once(c)))
+}
 
 /// One way to have a product computed.
 pub trait Library {

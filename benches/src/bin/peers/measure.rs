@@ -45,7 +45,7 @@ pub fn measure(
         let Some(mut call) = library.prepare(&product) else { continue };
         // What a library does not write, or reads before it writes, shows.
         c.fill(f32::NAN);
-        call(&mut c);
+        call(&mut c, &mut |once| once());
         let checked = match library.kind() {
             Kind::Ours => expected.check_ours(&product, &c),
             Kind::Rust | Kind::C => expected.check(&product, &c),
@@ -107,18 +107,22 @@ fn repetitions(call: &mut Call<'_>, c: &mut [f32]) -> usize {
 /// Seconds of a call. The first calls bring the operands back into the caches, from where the other libraries have driven them, and
 /// wake a library's threads.
 fn time(call: &mut Call<'_>, c: &mut [f32], repetitions: usize) -> f64 {
-    let warm = Instant::now();
-    for _ in 0..repetitions.div_ceil(8) {
-        call(c);
-    }
-    if repetitions == 1 && warm.elapsed().as_secs_f64() > LONG {
-        return warm.elapsed().as_secs_f64();
-    }
-    let start = Instant::now();
-    for _ in 0..repetitions {
-        call(c);
-    }
-    start.elapsed().as_secs_f64() / repetitions as f64
+    let mut seconds = 0.0;
+    call(c, &mut |once| {
+        let warm = Instant::now();
+        for _ in 0..repetitions.div_ceil(8) {
+            once();
+        }
+        seconds = warm.elapsed().as_secs_f64();
+        if repetitions > 1 || seconds <= LONG {
+            let start = Instant::now();
+            for _ in 0..repetitions {
+                once();
+            }
+            seconds = start.elapsed().as_secs_f64() / repetitions as f64;
+        }
+    });
+    seconds
 }
 
 /// Lets other libraries' threads fall asleep.

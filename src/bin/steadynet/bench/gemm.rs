@@ -101,10 +101,10 @@ impl Gemm {
 
     fn measure(&self, isas: &[Isa], shapes: &[Shape], parallelism: Parallelism) -> Result<report::Report, Failure> {
         // (Libraries hear of the number of threads on the thread that will call them.)
-        let contenders = Contender::all(isas, &self.against, &self.symbol, self.threads)?;
+        let mut contenders = Contender::all(isas, parallelism, &self.against, &self.symbol, self.threads)?;
         for &shape in shapes {
-            measure::check(shape, &contenders, parallelism)?;
+            measure::check(shape, &mut contenders)?;
         }
-        measure::measure(shapes, &contenders, isas, parallelism, self.rounds)
+        measure::measure(shapes, &mut contenders, isas, parallelism, self.rounds)
     }
 }

@@ -1,7 +1,7 @@
 //! The plain C interface, which most libraries have.
 
 use super::{Opened, shared_object};
-use crate::library::{Call, Kind, Library, Setting};
+use crate::library::{Call, Kind, Library, Setting, plain};
 use steadynet_benches::product::Product;
 use steadynet_benches::shape::Shape;
 use steadynet_blas::Blas;
@@ -29,7 +29,7 @@ pub fn open_blis_forced(setting: Setting) -> Opened {
     if let (Ok(library), Ok(product)) = (&library, Product::new(Shape::plain(8, 8, 8)))
         && let Some(mut call) = library.prepare(&product)
     {
-        call(&mut [0.0; 64]);
+        call(&mut [0.0; 64], &mut |once| once());
     }
     // SAFETY: as above.
     unsafe { std::env::remove_var("BLIS_ARCH_TYPE") };
@@ -48,7 +48,7 @@ impl Library for Cblas {
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         let shape = product.shape;
         let (a, b) = product.views().ok()?;
-        Some(Box::new(move |c| {
+        Some(plain(move |c| {
             let c = MatMut::new(c, shape.m, shape.n).expect("the shape of the result");
             self.blas.sgemm(a, b, c).expect("shapes that agree");
         }))

@@ -1,7 +1,7 @@
 //! The crate `faer`.
 
 use super::Opened;
-use crate::library::{Call, Kind, Library, Setting};
+use crate::library::{Call, Kind, Library, Setting, plain};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use steadynet_benches::product::Product;
@@ -35,7 +35,7 @@ impl Library for Faer {
         };
         let a = view(&product.a, m, k, a_transposed);
         let b = view(&product.b, k, n, b_transposed);
-        Some(Box::new(move |c| {
+        Some(plain(move |c| {
             matmul(MatMut::from_row_major_slice_mut(c, m, n), Accum::Replace, a, b, 1.0, self.par);
         }))
     }

@@ -1,7 +1,7 @@
 //! The crate `gemm`.
 
 use super::Opened;
-use crate::library::{Call, Kind, Library, Setting};
+use crate::library::{Call, Kind, Library, Setting, plain};
 use steadynet_benches::product::Product;
 use steadynet_benches::shape::Shape;
 
@@ -27,7 +27,7 @@ impl Library for Gemm {
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         let Shape { m, k, n, .. } = product.shape;
         let (a, b) = product.views().ok()?;
-        Some(Box::new(move |c| {
+        Some(plain(move |c| {
             // SAFETY: the shapes and strides are those of the operands.
             unsafe {
                 gemm::gemm(

@@ -1,7 +1,7 @@
 //! libxsmm: its BLAS-like entry, and the kernel that it makes for a shape.
 
 use super::{Opened, leading, shared_object};
-use crate::library::{Call, Kind, Library, Setting};
+use crate::library::{Call, Kind, Library, Setting, plain};
 use libloading::Library as Object;
 use std::ffi::{c_char, c_int};
 use std::ptr;
@@ -57,7 +57,7 @@ impl Library for Plain {
         if product.shape.m * product.shape.k * product.shape.n > LARGEST || self.jit.kernel(product).is_none() {
             return None;
         }
-        Some(Box::new(move |c| {
+        Some(plain(move |c| {
             // SAFETY: the shapes and leading dimensions are those of the operands.
             unsafe {
                 (self.sgemm)(
@@ -142,6 +142,6 @@ impl Library for Jit {
         let kernel = self.kernel(product)?;
         let (a, b) = product.views().ok()?;
         // SAFETY: the kernel is for the shapes and leading dimensions of these operands.
-        Some(Box::new(move |c| unsafe { kernel(b.as_ptr(), a.as_ptr(), c.as_mut_ptr()) }))
+        Some(plain(move |c| unsafe { kernel(b.as_ptr(), a.as_ptr(), c.as_mut_ptr()) }))
     }
 }

@@ -1,7 +1,7 @@
 //! MKL's products with something made ahead: B packed, or code for the shape.
 
 use super::{Opened, leading, shared_object};
-use crate::library::{Call, Kind, Library, Setting};
+use crate::library::{Call, Kind, Library, Setting, plain};
 use libloading::Library as Object;
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -88,7 +88,7 @@ impl Library for Packed {
                 int(leading(b)),
                 target,
             );
-            Some(Box::new(move |c| {
+            Some(plain(move |c| {
                 (self.compute)(
                     CBLAS_ROW_MAJOR,
                     transpose(a_transposed),
@@ -168,7 +168,7 @@ impl Library for Jit {
                 return None;
             }
             let kernel = (self.kernel_of)(jitter)?;
-            Some(Box::new(move |c| kernel(jitter, a.as_ptr(), b.as_ptr(), c.as_mut_ptr())))
+            Some(plain(move |c| kernel(jitter, a.as_ptr(), b.as_ptr(), c.as_mut_ptr())))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The crate `nano-gemm`, made for small products: a plan for each shape.
 
 use super::Opened;
-use crate::library::{Call, Kind, Library, Setting};
+use crate::library::{Call, Kind, Library, Setting, plain};
 use nano_gemm::Plan;
 use steadynet_benches::product::Product;
 use steadynet_benches::shape::Shape;
@@ -30,7 +30,7 @@ impl Library for NanoGemm {
         let Shape { m, k, n, b_transposed, .. } = product.shape;
         let (a, b) = product.views().ok()?;
         let plan = if b_transposed { Plan::new_f32(n, m, k) } else { Plan::new_colmajor_lhs_and_dst_f32(n, m, k) };
-        Some(Box::new(move |c| {
+        Some(plain(move |c| {
             // SAFETY: the plan is for this shape, the strides are those of the operands.
             unsafe {
                 plan.execute_unchecked(

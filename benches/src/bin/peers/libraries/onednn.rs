@@ -1,7 +1,7 @@
 //! oneDNN: its plain product, and its matrix-product primitive with B in the layout that it prefers.
 
 use super::{Opened, leading, shared_object};
-use crate::library::{Call, Kind, Library, Setting};
+use crate::library::{Call, Kind, Library, Setting, plain};
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
 use steadynet_benches::product::Product;
@@ -36,7 +36,7 @@ impl Library for Plain {
         let letter = |transposed: bool| if transposed { b'T' } else { b'N' } as c_char;
         let (trans_a, trans_b) = (letter(a_transposed), letter(b_transposed));
         let [m, k, n, lda, ldb] = [m, k, n, leading(a), leading(b)].map(|extent| extent as i64);
-        Some(Box::new(move |c| {
+        Some(plain(move |c| {
             // SAFETY: the shapes and leading dimensions are those of the operands.
             let status = unsafe {
                 (self.sgemm)(trans_a, trans_b, m, n, k, 1.0, a.as_ptr(), lda, b.as_ptr(), ldb, 0.0, c.as_mut_ptr(), n)
@@ -187,7 +187,7 @@ impl Library for Primitive {
                 Argument { index: DESTINATION, memory: result },
             ];
             let mut place = ptr::null_mut();
-            Some(Box::new(move |c| {
+            Some(plain(move |c| {
                 if place != c.as_mut_ptr() {
                     place = c.as_mut_ptr();
                     (self.set_data)(result, place.cast());

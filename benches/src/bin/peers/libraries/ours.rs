@@ -1,23 +1,23 @@
-//! This project's product, with B as it lies and with B packed ahead.
+//! This project's product, with B as it lies and packed before.
 
 use super::Opened;
 use crate::library::{Call, Kind, Library, Setting};
+use steadynet::{Factor, Gemm, Parallelism};
 use steadynet_benches::operand::Operand;
 use steadynet_benches::product::Product;
-use steadynet_kernels::{Epilogue, Isa, MatMut, PackedMatrix, gemm, gemm_packed, gemm_scratch_len, packed_len};
+use steadynet_kernels::{Epilogue, MatMut, PackedMatrix, packed_len};
 
 struct Ours {
-    isa: Isa,
-    threads: usize,
+    setting: Setting,
     packed: bool,
 }
 
 pub fn open(setting: Setting) -> Opened {
-    Ok(Box::new(Ours { isa: setting.isa, threads: setting.threads, packed: false }))
+    Ok(Box::new(Ours { setting, packed: false }))
 }
 
 pub fn open_packed(setting: Setting) -> Opened {
-    Ok(Box::new(Ours { isa: setting.isa, threads: setting.threads, packed: true }))
+    Ok(Box::new(Ours { setting, packed: true }))
 }
 
 impl Library for Ours {
@@ -36,21 +36,25 @@ impl Library for Ours {
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         let shape = product.shape;
         let (a, b) = product.views().ok()?;
-        let mut scratch = vec![0.0; gemm_scratch_len(shape.m, shape.k, shape.n)];
-        // Products on several threads belong here.
-        let _ = self.threads;
+        let isa = self.setting.isa;
+        let mut memory = Operand::random(if self.packed { packed_len(shape.k, shape.n) } else { 0 }, 0).ok()?;
         if self.packed {
-            let mut memory = Operand::random(packed_len(shape.k, shape.n), 3).ok()?;
-            PackedMatrix::pack(self.isa, b, &mut memory).ok()?;
-            return Some(Box::new(move |c| {
-                let b = PackedMatrix::from_packed(&memory, shape.k, shape.n).expect("the length that was asked for");
-                let c = MatMut::new(c, shape.m, shape.n).expect("the shape of the result");
-                gemm_packed(self.isa, a, b, c, Epilogue::Store, &mut scratch).expect("shapes that agree");
-            }));
+            PackedMatrix::pack(isa, b, &mut memory).ok()?;
         }
-        Some(Box::new(move |c| {
-            let c = MatMut::new(c, shape.m, shape.n).expect("the shape of the result");
-            gemm(self.isa, a, b, c, Epilogue::Store, &mut scratch).expect("shapes that agree");
+        let parallelism = if self.setting.threads > 1 { Parallelism::Rayon } else { Parallelism::Serial };
+        let mut gemm = Gemm::new(isa, parallelism);
+        Some(Box::new(move |c, schedule| {
+            let b = if memory.is_empty() {
+                Factor::Plain(b)
+            } else {
+                Factor::Packed(PackedMatrix::from_packed(&memory, shape.k, shape.n).expect("the packed length"))
+            };
+            parallelism.hot(|| {
+                schedule(&mut || {
+                    let c = MatMut::new(c, shape.m, shape.n).expect("the shape of the result");
+                    gemm.run(a, b, c, Epilogue::Store).expect("shapes that agree");
+                });
+            });
         }))
     }
 }

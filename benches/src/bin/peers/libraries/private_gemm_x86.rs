@@ -1,7 +1,7 @@
 //! The crate `private-gemm-x86`, which is behind `faer` on x86-64.
 
 use super::Opened;
-use crate::library::{Call, Kind, Library, Setting};
+use crate::library::{Call, Kind, Library, Setting, plain};
 use private_gemm_x86::{Accum, DType, DstKind, IType, InstrSet};
 use std::ptr;
 use steadynet_benches::product::Product;
@@ -33,7 +33,7 @@ impl Library for PrivateGemm {
     fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
         let Shape { m, k, n, .. } = product.shape;
         let (a, b) = product.views().ok()?;
-        Some(Box::new(move |c| {
+        Some(plain(move |c| {
             let alpha = 1.0f32;
             // SAFETY: the shapes and strides are those of the operands; the null pointers ask for no indices and no diagonal.
             unsafe {

@@ -1,7 +1,7 @@
 //! The crate `rten-gemm`, with B as it lies and with B packed ahead.
 
 use super::Opened;
-use crate::library::{Call, Kind, Library, Setting};
+use crate::library::{Call, Kind, Library, Setting, plain};
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions};
 use rten_tensor::{Matrix, NdTensorView};
 use steadynet_benches::product::Product;
@@ -42,7 +42,7 @@ impl Library for Rten {
         let (a, b) = product.views().ok()?;
         let (a, b) = (matrix(a, &product.a)?, matrix(b, &product.b)?);
         let packed = self.packed.then(|| self.executor.prepack_b(b));
-        Some(Box::new(move |c| {
+        Some(plain(move |c| {
             let b = match &packed {
                 Some(packed) => GemmInputB::Packed(packed),
                 None => GemmInputB::Unpacked(b),

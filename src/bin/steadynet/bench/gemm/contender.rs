@@ -8,12 +8,12 @@ use super::shape::Shape;
 use crate::failure::Failure;
 use crate::output::note;
 use std::path::PathBuf;
-use steadynet::kernels::{Epilogue, Mat, MatMut, PackedMatrix, gemm, gemm_packed, gemm_scratch_len, packed_len};
-use steadynet::{Activation, Isa, Parallelism};
+use steadynet::kernels::{Epilogue, Mat, MatMut, PackedMatrix, packed_len};
+use steadynet::{Activation, Factor, Gemm, Isa, Parallelism};
 use steadynet_blas::Blas;
 
 pub enum Contender {
-    Ours { isa: Isa, variant: Variant },
+    Ours { isa: Isa, variant: Variant, gemm: Gemm },
     Other { name: String, blas: Blas },
 }
 
@@ -40,26 +40,18 @@ impl Variant {
 
 /// What a product needs beside its operands.
 pub struct Room {
-    pub parallelism: Parallelism,
     pub bias: Operand,
     pub c: Operand,
-    pub scratch: Operand,
     /// B, packed.
     pub packed: Operand,
 }
 
 impl Room {
-    pub fn new(product: &Product, parallelism: Parallelism) -> Result<Room, Failure> {
+    pub fn new(product: &Product) -> Result<Room, Failure> {
         let Shape { m, k, n, .. } = product.shape;
-        let mut packed = Operand::random(packed_len(k, n), 5)?;
+        let mut packed = Operand::random(packed_len(k, n), 4)?;
         PackedMatrix::pack(Isa::detect(), product.views()?.1, &mut packed)?;
-        Ok(Room {
-            parallelism,
-            bias: Operand::random(n, 2)?,
-            c: Operand::random(m * n, 3)?,
-            scratch: Operand::random(gemm_scratch_len(m, k, n), 4)?,
-            packed,
-        })
+        Ok(Room { bias: Operand::random(n, 2)?, c: Operand::random(m * n, 3)?, packed })
     }
 }
 
@@ -67,11 +59,13 @@ impl Contender {
     /// Every instruction set with each variant, then the libraries.
     pub fn all(
         isas: &[Isa],
+        parallelism: Parallelism,
         libraries: &[PathBuf],
         symbols: &[String],
         threads: u16,
     ) -> Result<Vec<Contender>, Failure> {
-        let ours = isas.iter().flat_map(|&isa| Variant::ALL.map(|variant| Contender::Ours { isa, variant }));
+        let ours = |isa, variant| Contender::Ours { isa, variant, gemm: Gemm::new(isa, parallelism) };
+        let ours = isas.iter().flat_map(|&isa| Variant::ALL.map(|variant| ours(isa, variant)));
         let mut all: Vec<Contender> = ours.collect();
         let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
         for path in libraries {
@@ -113,22 +107,32 @@ impl Contender {
         }
     }
 
-    pub fn multiply(&self, a: Mat<'_>, b: Mat<'_>, room: &mut Room) -> Result<(), Failure> {
+    /// Computes the product.
+    pub fn multiply(&mut self, a: Mat<'_>, b: Mat<'_>, room: &mut Room) -> Result<(), Failure> {
         let c = MatMut::new(&mut room.c, a.rows(), b.cols())?;
         match self {
-            Contender::Ours { isa, variant } => {
+            Contender::Ours { variant, gemm, .. } => {
                 let b = match variant {
-                    Variant::Plain | Variant::BiasSigmoid => Weights::Plain(b),
-                    Variant::Packed => Weights::Packed(PackedMatrix::from_packed(&room.packed, b.rows(), b.cols())?),
+                    Variant::Plain | Variant::BiasSigmoid => Factor::Plain(b),
+                    Variant::Packed => Factor::Packed(PackedMatrix::from_packed(&room.packed, b.rows(), b.cols())?),
                 };
-                ours(room.parallelism, *isa, a, b, c, variant.epilogue(&room.bias), &mut room.scratch)
+                Ok(gemm.run(a, b, c, variant.epilogue(&room.bias))?)
             }
             Contender::Other { blas, .. } => Ok(blas.sgemm(a, b, c)?),
         }
     }
 
+    /// Runs `work`, many products in a row, as a program of many products would: with threads that stay awake.
+    pub fn many<R: Send>(&mut self, parallelism: Parallelism, work: impl FnOnce(&mut Contender) -> R + Send) -> R {
+        match self {
+            Contender::Ours { .. } => parallelism.hot(|| work(self)),
+            // (Other libraries see to it themselves.)
+            Contender::Other { .. } => work(self),
+        }
+    }
+
     /// Computes once, and compares: ours with the definition, bit by bit; others within the bound of the arithmetic.
-    pub fn check(&self, product: &Product, expected: &Expected, room: &mut Room) -> Result<(), Failure> {
+    pub fn check(&mut self, product: &Product, expected: &Expected, room: &mut Room) -> Result<(), Failure> {
         let (a, b) = product.views()?;
         // What is not written, or read before it is written, shows.
         room.c.fill(f32::NAN);
@@ -142,27 +146,5 @@ impl Contender {
         compared.map_err(|error| {
             Failure::new(format!("{}{what}, {}, epilogue {}: {error}", self.name(), product.shape, self.epilogue()))
         })
-    }
-}
-
-/// B of a product of ours.
-enum Weights<'a> {
-    Plain(Mat<'a>),
-    Packed(PackedMatrix<'a>),
-}
-
-/// Our product on the threads that there are.
-fn ours(
-    _parallelism: Parallelism,
-    isa: Isa,
-    a: Mat<'_>,
-    b: Weights<'_>,
-    c: MatMut<'_>,
-    epilogue: Epilogue<'_>,
-    scratch: &mut [f32],
-) -> Result<(), Failure> {
-    match b {
-        Weights::Plain(b) => Ok(gemm(isa, a, b, c, epilogue, scratch)?),
-        Weights::Packed(b) => Ok(gemm_packed(isa, a, b, c, epilogue, scratch)?),
     }
 }

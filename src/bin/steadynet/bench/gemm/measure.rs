@@ -13,18 +13,18 @@ use steadynet::{Isa, Parallelism};
 use steadynet_blas::wait_until_idle;
 
 /// Whether everybody's results are right at a shape.
-pub fn check(shape: Shape, contenders: &[Contender], parallelism: Parallelism) -> Result<(), Failure> {
+pub fn check(shape: Shape, contenders: &mut [Contender]) -> Result<(), Failure> {
     let product = Product::new(shape)?;
     let expected = Expected::new(&product, Isa::detect())
         .map_err(|error| Failure::new(format!("steadynet {}, {shape}: {error}", Isa::detect())))?;
-    let mut room = Room::new(&product, parallelism)?;
-    contenders.iter().try_for_each(|contender| contender.check(&product, &expected, &mut room))
+    let mut room = Room::new(&product)?;
+    contenders.iter_mut().try_for_each(|contender| contender.check(&product, &expected, &mut room))
 }
 
 /// Measures everybody at all shapes, and the limits beside them.
 pub fn measure(
     shapes: &[Shape],
-    contenders: &[Contender],
+    contenders: &mut [Contender],
     isas: &[Isa],
     parallelism: Parallelism,
     rounds: u16,
@@ -45,19 +45,21 @@ pub fn measure(
 
 fn measure_shape(
     shape: Shape,
-    contenders: &[Contender],
+    contenders: &mut [Contender],
     peaks: &mut [Peak],
     parallelism: Parallelism,
     rounds: u16,
 ) -> Result<Vec<Row>, Failure> {
     let product = Product::new(shape)?;
     let (a, b) = product.views()?;
-    let mut room = Room::new(&product, parallelism)?;
-    let mut time = |contender: &Contender, repetitions: usize| {
-        // Brings the operands back into the caches, from where others have driven them, and wakes a library's threads.
-        (0..repetitions.div_ceil(8)).try_for_each(|_| contender.multiply(a, b, &mut room))?;
-        let (seconds, result) = seconds(|| (0..repetitions).try_for_each(|_| contender.multiply(a, b, &mut room)));
-        result.map(|()| seconds)
+    let mut room = Room::new(&product)?;
+    let mut time = |contender: &mut Contender, repetitions: usize| {
+        contender.many(parallelism, |contender| {
+            // Brings the operands back into the caches, from where others have driven them, and wakes the threads.
+            (0..repetitions.div_ceil(8)).try_for_each(|_| contender.multiply(a, b, &mut room))?;
+            let (seconds, result) = seconds(|| (0..repetitions).try_for_each(|_| contender.multiply(a, b, &mut room)));
+            result.map(|()| seconds)
+        })
     };
     let mut turns: Vec<Turn> = Vec::new();
     for contender in contenders {
@@ -91,7 +93,7 @@ fn measure_shape(
 
 /// One contender at one shape.
 struct Turn<'a> {
-    contender: &'a Contender,
+    contender: &'a mut Contender,
     repetitions: usize,
     /// GFLOP/s of each round.
     rates: Vec<f64>,
