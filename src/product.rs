@@ -309,7 +309,10 @@ impl<'a> Finish<'a> {
             None => (None, None),
         };
         let (states, states_right) = split_states(states, |state| state.split_at_col(at))?;
-        Ok((Finish { kind, bias, saved, states }, Finish { kind, bias: bias_right, saved: right, states: states_right }))
+        Ok((
+            Finish { kind, bias, saved, states },
+            Finish { kind, bias: bias_right, saved: right, states: states_right },
+        ))
     }
 
     /// Runs `product` with the epilogue.

@@ -436,7 +436,7 @@ fn this_machine_is_verified() {
 #[test]
 fn products_are_measured() {
     let place = Place::new();
-    let rows = 2 * steadynet::Isa::available().count();
+    let rows = 3 * steadynet::Isa::available().count();
     let json = place.json("bench gemm --shapes 5x7x3,3x5x7:ta --rounds 2 --json");
     let products = json["products"].as_array().unwrap();
     assert_eq!(products.len(), 2 * rows);
@@ -450,7 +450,7 @@ fn products_are_measured() {
     assert_eq!((levels[0], levels[levels.len() - 1]), ("L1", "memory"));
     assert!(place.ok("bench gemm --shapes 5x7x3 --rounds 1 --isa scalar").contains("5×7×3"));
 
-    // A header, the limit, and two products.
+    // The limit, and three products.
     let text = place.ok("bench gemm --shapes 5x7x3:tb --rounds 1 --isa scalar --threads 2 --csv --plot roof.svg");
     let mut csv = csv::Reader::from_reader(text.as_bytes());
     let headers = csv.headers().unwrap().clone();
@@ -458,7 +458,7 @@ fn products_are_measured() {
     let [kernel, threads, transposed, rate] = ["kernel", "threads", "b_transposed", "gflops"].map(column);
     let records: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
     let kernels: Vec<&str> = records.iter().map(|record| &record[kernel]).collect();
-    assert_eq!(kernels, ["multiply-adds", "steadynet", "steadynet"]);
+    assert_eq!(kernels, ["multiply-adds", "steadynet", "steadynet", "steadynet-packed"]);
     assert!(records.iter().all(|record| &record[threads] == "2" && record[rate].parse::<f64>().unwrap() > 0.0));
     assert_eq!(&records[1][transposed], "true");
     let svg = fs::read_to_string(place.path("roof.svg")).unwrap();
@@ -510,7 +510,7 @@ fn products_beside_those_of_a_blas() {
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     let kernels: Vec<&str> =
         json["products"].as_array().unwrap().iter().map(|p| p["kernel"].as_str().unwrap()).collect();
-    assert_eq!(kernels, ["steadynet", "steadynet", "one.so", "two,2.so"].repeat(3));
+    assert_eq!(kernels, ["steadynet", "steadynet", "steadynet-packed", "one.so", "two,2.so"].repeat(3));
     let svg = fs::read_to_string(place.path("roof.svg")).unwrap();
     assert!(svg.contains("two,2.so"), "{svg}");
     let text = String::from_utf8(place.run(&format!("{arguments} --csv")).stdout).unwrap();

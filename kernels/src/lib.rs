@@ -80,9 +80,7 @@ mod simd;
 pub mod verify;
 
 pub use activation::{Activation, activate, activation_backward};
-pub use gemm::{
-    Epilogue, K_BLOCK, PackedMatrix, gemm, gemm_packed, gemm_scratch_len, k_block_len, packed_len,
-};
+pub use gemm::{Epilogue, K_BLOCK, PackedMatrix, gemm, gemm_packed, gemm_scratch_len, k_block_len, packed_len};
 pub use isa::{Isa, IsaError};
 pub use lanes::REDUCTION_LANES;
 pub use loss::{log_sum_exp, sigmoid_cross_entropy, softmax, softmax_cross_entropy, squared_error};

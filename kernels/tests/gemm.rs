@@ -5,8 +5,8 @@ mod common;
 use common::{Owned, ROW_MAJOR, Storage, UPDATES, assert_same, cases, depth, size, storage, value};
 use proptest::prelude::*;
 use steadynet_kernels::{
-    Activation, Epilogue, Isa, K_BLOCK, Mat, MatMut, PackedMatrix, ShapeError, Update, gemm, gemm_packed, gemm_scratch_len,
-    k_block_len, packed_len, reference,
+    Activation, Epilogue, Isa, K_BLOCK, Mat, MatMut, PackedMatrix, ShapeError, Update, gemm, gemm_packed,
+    gemm_scratch_len, k_block_len, packed_len, reference,
 };
 
 /// An epilogue without its operands.

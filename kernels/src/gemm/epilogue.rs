@@ -448,8 +448,7 @@ impl<S: Simd> View for Down<S> {
             let mut columns = [simd.splat(0.0); 4];
             for (q, column) in columns.iter_mut().enumerate().take(cols) {
                 let ptr = ptr.wrapping_add(q * col_stride);
-                *column =
-                    if row_stride == 1 { load(simd, ptr, rows) } else { gather(simd, ptr, row_stride, rows) };
+                *column = if row_stride == 1 { load(simd, ptr, rows) } else { gather(simd, ptr, row_stride, rows) };
             }
             four(columns)
         }

@@ -1,8 +1,8 @@
 //! The loops around the microkernel, and the choice between them.
 
 use super::blocking::{
-    K_BLOCK, MAX_LANES, MAX_NC, MAX_ROWS, MAX_TILE, PARTIAL_ROWS, STREAM_ROWS, STREAM_SUMS, STREAMED, SUM_ROWS, balanced,
-    copying_rows, k_block_len, packed_cols, rows_in_stream, tile_rows, tile_width,
+    K_BLOCK, MAX_LANES, MAX_NC, MAX_ROWS, MAX_TILE, PARTIAL_ROWS, STREAM_ROWS, STREAM_SUMS, STREAMED, SUM_ROWS,
+    balanced, copying_rows, k_block_len, packed_cols, rows_in_stream, tile_rows, tile_width,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::microkernel::{Lies, Tile, sum_tile};
@@ -33,8 +33,7 @@ pub(super) const fn layout(m: usize, k: usize, n: usize) -> Layout {
     let k_block = min(k, K_BLOCK);
     let cols = min(n, MAX_NC).next_multiple_of(2 * MAX_LANES);
     // At most `STREAM_SUMS` sums of columns padded to whole vectors.
-    let stream =
-        2 * min(min(m, STREAM_ROWS) * min(n, STREAM_SUMS).next_multiple_of(MAX_LANES), STREAM_SUMS);
+    let stream = 2 * min(min(m, STREAM_ROWS) * min(n, STREAM_SUMS).next_multiple_of(MAX_LANES), STREAM_SUMS);
     let sums = if k > K_BLOCK { min(m, SUM_ROWS) * cols } else { 0 };
     Layout {
         b: k_block * cols,
@@ -108,8 +107,7 @@ impl Kernel for &Product<'_> {
                     (Operand { ptr: ptr.wrapping_add(jc * k), row_stride, col_stride: 1 }, true)
                 }
             };
-            let whole =
-                Loops { simd, m, k, n: cols, a, b, c, finish, row: 0, col: jc, turned: false, packed, scratch };
+            let whole = Loops { simd, m, k, n: cols, a, b, c, finish, row: 0, col: jc, turned: false, packed, scratch };
             for part in whole.divided().iter().flatten() {
                 // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C and the states are lent mutably, and the
                 // scratch has the length for either order.

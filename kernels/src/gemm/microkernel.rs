@@ -164,8 +164,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool> Kerne
                             let mut columns = [[simd.splat(0.0); NV]; 4];
                             for v in 0..NV {
                                 let from = tile.b.wrapping_add(start + $p + v * S::LANES * tile.b_stride);
-                                let rows =
-                                    if READ == ACROSS_PARTIAL && v + 1 == NV { tile.last } else { S::LANES };
+                                let rows = if READ == ACROSS_PARTIAL && v + 1 == NV { tile.last } else { S::LANES };
                                 let turned = simd.load_columns(from, tile.b_stride, rows, $cols);
                                 for (column, turned) in columns.iter_mut().zip(turned) {
                                     // One vector after the other: two at a time would not fit the registers.

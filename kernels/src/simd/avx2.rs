@@ -194,7 +194,8 @@ impl Simd for Avx2 {
                             1 => self.0.sse._mm_store_ss(&mut *to, half),
                             _ => {
                                 // A masked store is slow on some processors.
-                                to.cast::<f64>().write_unaligned(self.0.sse2._mm_cvtsd_f64(self.0.sse2._mm_castps_pd(half)));
+                                to.cast::<f64>()
+                                    .write_unaligned(self.0.sse2._mm_cvtsd_f64(self.0.sse2._mm_castps_pd(half)));
                                 if cols == 3 {
                                     *to.add(2) = self.0.sse._mm_cvtss_f32(self.0.sse._mm_movehl_ps(half, half));
                                 }

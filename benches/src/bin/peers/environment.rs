@@ -17,6 +17,9 @@ pub unsafe fn set(setting: Setting) {
     // Threads wait for more work actively, but not so long that they disturb the library whose turn is next. (Milliseconds, clock
     // cycles as a power of two, iterations.)
     values.extend([("KMP_BLOCKTIME", "1"), ("OPENBLAS_THREAD_TIMEOUT", "21"), ("GOMP_SPINCOUNT", "20000")]);
+    // libxsmm asks Intel's OpenMP to bind threads unless somebody has said something else. That would bind the measuring thread, and
+    // everybody else's threads with it.
+    values.push(("KMP_AFFINITY", "none"));
     for name in
         ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "BLIS_ARCH_TYPE", "MKL_ENABLE_INSTRUCTIONS", "OMP_WAIT_POLICY"]
     {

@@ -26,8 +26,8 @@ use steadynet::{Isa, Parallelism};
 
 /// GFLOP/s of matrix products, and their share of this machine's limit
 ///
-/// C = A·B with A of m × k and B of k × n; and the same with bias and sigmoid fused in, which count as no operations. Beside it,
-/// any BLAS on the machine. The limit is that of fused multiply-adds between registers. It is measured before every product,
+/// C = A·B with A of m × k and B of k × n; the same with bias and sigmoid fused in, which count as no operations; and with a B that was
+/// packed before, which counts as none either. Beside it, any BLAS on the machine. The limit is that of fused multiply-adds between registers. It is measured before every product,
 /// because processors change their clock and virtual machines have neighbours: a share is the median of those within the
 /// rounds. Before anything is timed, results are compared: ours bit for bit with the scalar definition, those of a BLAS within what
 /// rounding in another order explains.
@@ -69,11 +69,17 @@ pub struct Gemm {
 impl Gemm {
     pub fn run(&self) -> Result<(), Failure> {
         // Everything that can be wrong is found before minutes of measurement.
-        let isas: Vec<Isa> = if self.isa.is_empty() {
-            Isa::available().collect()
-        } else {
-            self.isa.iter().map(|name| isa_named(name)).collect::<Result<_, _>>()?
-        };
+        let mut isas: Vec<Isa> = Vec::new();
+        for name in &self.isa {
+            let isa = isa_named(name)?;
+            // (`auto` is one of the others.)
+            if !isas.contains(&isa) {
+                isas.push(isa);
+            }
+        }
+        if isas.is_empty() {
+            isas.extend(Isa::available());
+        }
         let shapes = if self.shapes.is_empty() { self.set.shapes() } else { self.shapes.clone() };
         if let Some(plot) = &self.plot {
             let inputs: Vec<&Path> = self.against.iter().map(PathBuf::as_path).collect();
@@ -95,10 +101,10 @@ impl Gemm {
 
     fn measure(&self, isas: &[Isa], shapes: &[Shape], parallelism: Parallelism) -> Result<report::Report, Failure> {
         // (Libraries hear of the number of threads on the thread that will call them.)
-        let contenders = Contender::all(isas, &self.against, &self.symbol, self.threads)?;
+        let mut contenders = Contender::all(isas, parallelism, &self.against, &self.symbol, self.threads)?;
         for &shape in shapes {
-            measure::check(shape, &contenders, parallelism)?;
+            measure::check(shape, &mut contenders)?;
         }
-        measure::measure(shapes, &contenders, isas, parallelism, self.rounds)
+        measure::measure(shapes, &mut contenders, isas, parallelism, self.rounds)
     }
 }

@@ -3,6 +3,7 @@
 use super::clock::{on_every_thread, repetitions, seconds};
 use super::operand::Operand;
 use super::spread::Spread;
+use crate::bench::limit::Limit;
 use crate::failure::Failure;
 use std::convert::Infallible;
 use std::fs;
@@ -12,25 +13,20 @@ use steadynet::{Isa, Parallelism};
 /// Multiply-adds on one instruction set, on all threads together.
 pub struct Peak {
     pub isa: Isa,
+    limit: Limit,
     parallelism: Parallelism,
-    iterations: usize,
     /// GFLOP/s of each measurement.
     pub rates: Vec<f64>,
 }
 
 impl Peak {
     pub fn new(isa: Isa, parallelism: Parallelism) -> Peak {
-        let time = |iterations| Ok::<_, Infallible>(seconds(|| roofline::multiply_adds(isa, iterations)).0);
-        let Ok(iterations) = repetitions(time);
-        Peak { isa, parallelism, iterations, rates: Vec::new() }
+        Peak { isa, limit: Limit::new(isa), parallelism, rates: Vec::new() }
     }
 
     /// GFLOP/s now.
     pub fn measure(&mut self) -> f64 {
-        let rate = on_every_thread(self.parallelism, |_| {
-            let (seconds, flops) = seconds(|| roofline::multiply_adds(self.isa, self.iterations));
-            flops as f64 / seconds / 1e9
-        });
+        let rate = on_every_thread(self.parallelism, |_| self.limit.rate());
         self.rates.push(rate);
         rate
     }

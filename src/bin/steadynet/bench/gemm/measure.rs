@@ -4,39 +4,27 @@ use super::check::Expected;
 use super::clock::{repetitions, seconds};
 use super::contender::{Contender, Room};
 use super::limits::{Bandwidth, Peak};
-use super::operand::Operand;
 use super::product::Product;
 use super::report::{Report, Row};
 use super::shape::Shape;
 use super::spread::Spread;
 use crate::failure::Failure;
-use steadynet::kernels::gemm_scratch_len;
 use steadynet::{Isa, Parallelism};
 use steadynet_blas::wait_until_idle;
 
-fn room(shape: Shape, parallelism: Parallelism) -> Result<Room, Failure> {
-    let Shape { m, k, n, .. } = shape;
-    Ok(Room {
-        parallelism,
-        bias: Operand::random(n, 2)?,
-        c: Operand::random(m * n, 3)?,
-        scratch: Operand::random(gemm_scratch_len(m, k, n), 4)?,
-    })
-}
-
 /// Whether everybody's results are right at a shape.
-pub fn check(shape: Shape, contenders: &[Contender], parallelism: Parallelism) -> Result<(), Failure> {
+pub fn check(shape: Shape, contenders: &mut [Contender]) -> Result<(), Failure> {
     let product = Product::new(shape)?;
     let expected = Expected::new(&product, Isa::detect())
         .map_err(|error| Failure::new(format!("steadynet {}, {shape}: {error}", Isa::detect())))?;
-    let mut room = room(shape, parallelism)?;
-    contenders.iter().try_for_each(|contender| contender.check(&product, &expected, &mut room))
+    let mut room = Room::new(&product)?;
+    contenders.iter_mut().try_for_each(|contender| contender.check(&product, &expected, &mut room))
 }
 
 /// Measures everybody at all shapes, and the limits beside them.
 pub fn measure(
     shapes: &[Shape],
-    contenders: &[Contender],
+    contenders: &mut [Contender],
     isas: &[Isa],
     parallelism: Parallelism,
     rounds: u16,
@@ -57,19 +45,21 @@ pub fn measure(
 
 fn measure_shape(
     shape: Shape,
-    contenders: &[Contender],
+    contenders: &mut [Contender],
     peaks: &mut [Peak],
     parallelism: Parallelism,
     rounds: u16,
 ) -> Result<Vec<Row>, Failure> {
     let product = Product::new(shape)?;
     let (a, b) = product.views()?;
-    let mut room = room(shape, parallelism)?;
-    let mut time = |contender: &Contender, repetitions: usize| {
-        // Brings the operands back into the caches, from where others have driven them, and wakes a library's threads.
-        (0..repetitions.div_ceil(8)).try_for_each(|_| contender.multiply(a, b, &mut room))?;
-        let (seconds, result) = seconds(|| (0..repetitions).try_for_each(|_| contender.multiply(a, b, &mut room)));
-        result.map(|()| seconds)
+    let mut room = Room::new(&product)?;
+    let mut time = |contender: &mut Contender, repetitions: usize| {
+        contender.many(parallelism, |contender| {
+            // Brings the operands back into the caches, from where others have driven them, and wakes the threads.
+            (0..repetitions.div_ceil(8)).try_for_each(|_| contender.multiply(a, b, &mut room))?;
+            let (seconds, result) = seconds(|| (0..repetitions).try_for_each(|_| contender.multiply(a, b, &mut room)));
+            result.map(|()| seconds)
+        })
     };
     let mut turns: Vec<Turn> = Vec::new();
     for contender in contenders {
@@ -77,6 +67,9 @@ fn measure_shape(
         turns.push(Turn { contender, repetitions, rates: Vec::new(), of_isa: Vec::new(), of_machine: Vec::new() });
     }
     for round in 0..usize::from(rounds) {
+        peaks.iter_mut().for_each(|peak| {
+            peak.measure();
+        });
         // Another one begins each time: who comes after whom must not matter.
         let count = turns.len();
         for turn in 0..count {
@@ -84,18 +77,15 @@ fn measure_shape(
             if parallelism.threads() > 1 {
                 wait_until_idle();
             }
-            // The clock wanders within a round, so each share has peaks of its own, measured just before.
-            let mut machine = 0.0;
-            let mut own = None;
-            for peak in peaks.iter_mut() {
-                let rate = peak.measure();
-                machine = f64::max(machine, rate);
-                own = if contender.isa() == Some(peak.isa) { Some(rate) } else { own };
-            }
+            // The clock wanders within a round, so each share has a peak of its own, measured just before.
+            let own = contender.isa();
+            let nearest = peaks.iter_mut().rev().find(|peak| own.is_none_or(|isa| peak.isa == isa));
+            let limit = nearest.map_or(f64::NAN, Peak::measure);
+            let machine = peaks.iter().filter_map(|peak| peak.rates.last()).copied().fold(0.0, f64::max);
             let rate = shape.flops() * *repetitions as f64 / time(contender, *repetitions)? / 1e9;
             rates.push(rate);
             of_machine.push(rate / machine);
-            of_isa.extend(own.map(|own| rate / own));
+            of_isa.extend(own.map(|_| rate / limit));
         }
     }
     Ok(turns.into_iter().map(|turn| turn.row(shape)).collect())
@@ -103,7 +93,7 @@ fn measure_shape(
 
 /// One contender at one shape.
 struct Turn<'a> {
-    contender: &'a Contender,
+    contender: &'a mut Contender,
     repetitions: usize,
     /// GFLOP/s of each round.
     rates: Vec<f64>,
