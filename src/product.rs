@@ -76,6 +76,20 @@ impl Factor<'_> {
         }
     }
 
+    fn multiply(
+        self,
+        isa: Isa,
+        a: Mat<'_>,
+        c: MatMut<'_>,
+        epilogue: Epilogue<'_>,
+        scratch: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        match self {
+            Factor::Plain(b) => gemm(isa, a, b, c, epilogue, scratch),
+            Factor::Packed(b) => gemm_packed(isa, a, b, c, epilogue, scratch),
+        }
+    }
+
     /// Columns that stay together when the matrix is divided.
     fn col_unit(&self) -> usize {
         match self {
@@ -120,21 +134,22 @@ impl Gemm {
     ) -> Result<(), Error> {
         let b = b.into();
         let (m, k, n) = (c.rows(), b.rows(), c.cols());
-        check_shape("a", (m, k), (a.rows(), a.cols()))?;
-        check("b", "columns", n, b.cols())?;
-        let finish = Finish::new(epilogue, m, n)?;
         // A product on few rows takes the time that B takes to be read.
         let work = 8usize.saturating_mul(m.div_ceil(4)).saturating_mul(k).saturating_mul(n);
         let isa = self.isa;
+        let wanted = gemm_scratch_len(m, k, n);
+        if !self.parallelism.divides(work) {
+            self.reserve(1, wanted)?;
+            let [scratch, ..] = &mut self.scratch[..] else { return Ok(()) };
+            return Ok(b.multiply(isa, a, c, epilogue, scratch)?);
+        }
+        // What would be wrong in one part only must not be found when others are done.
+        check_shape("a", (m, k), (a.rows(), a.cols()))?;
+        check("b", "columns", n, b.cols())?;
+        let finish = Finish::new(epilogue, m, n)?;
         self.parallelism.enter(work, |parallelism| {
             let parts = parallelism.parts(work);
-            let wanted = gemm_scratch_len(m, k, n);
-            if self.scratch.len() < parts || self.scratch.iter().any(|scratch| scratch.len() < wanted) {
-                self.scratch.clear();
-                for _ in 0..parts {
-                    self.scratch.push(Aligned::zeros("the scratch of a product", wanted)?);
-                }
-            }
+            self.reserve(parts, wanted)?;
             let scratch = &mut self.scratch[..parts];
             let task = Task { a, b, c, finish, scratch };
             parallelism.divide(
@@ -145,6 +160,17 @@ impl Gemm {
             )?;
             Ok(())
         })
+    }
+
+    /// Makes room for so many parts.
+    fn reserve(&mut self, parts: usize, len: usize) -> Result<(), Error> {
+        if self.scratch.len() < parts || self.scratch.iter().any(|scratch| scratch.len() < len) {
+            self.scratch.clear();
+            for _ in 0..parts {
+                self.scratch.push(Aligned::zeros("the scratch of a product", len)?);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -188,10 +214,7 @@ impl Task<'_> {
     fn run(self, isa: Isa) -> Result<(), ShapeError> {
         let Task { a, b, c, finish, scratch } = self;
         let [scratch, ..] = scratch else { return Ok(()) };
-        finish.with(|epilogue| match b {
-            Factor::Plain(b) => gemm(isa, a, b, c, epilogue, scratch),
-            Factor::Packed(b) => gemm_packed(isa, a, b, c, epilogue, scratch),
-        })
+        finish.with(|epilogue| b.multiply(isa, a, c, epilogue, scratch))
     }
 }
 

@@ -113,7 +113,10 @@ fn product(
     if m == 0 || n == 0 {
         return Ok(());
     }
-    isa.run(Product { m, k, n, a: operand(a), b, c: Target(operand_mut(&mut c)), finish, scratch });
+    // Blocks of scratch begin at a cache line.
+    let skip = scratch.as_ptr().align_offset(MAX_LANES * size_of::<f32>()).min(MAX_LANES - 1);
+    let scratch = scratch.as_mut_ptr().wrapping_add(skip);
+    isa.run(&Product { m, k, n, a: operand(a), b, c: Target(operand_mut(&mut c)), finish: &finish, scratch });
     Ok(())
 }
 

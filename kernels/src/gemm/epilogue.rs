@@ -66,7 +66,6 @@ pub enum Epilogue<'a> {
 }
 
 /// An [`Epilogue`] with its operands as pointers, for the loops.
-#[derive(Clone, Copy)]
 pub(super) enum Finish {
     Store,
     Bias { bias: *const f32, activation: Activation },
@@ -77,7 +76,7 @@ pub(super) enum Finish {
 
 impl Finish {
     /// Whether C can hold the sums until the last block: only if its old content is not needed.
-    pub fn overwrites(self) -> bool {
+    pub fn overwrites(&self) -> bool {
         matches!(self, Finish::Store | Finish::Bias { .. } | Finish::Backward { .. })
     }
 }
@@ -107,10 +106,10 @@ pub(super) struct Target(pub Operand);
 /// The sums are readable and writable; the block's elements of C and of every operand of `finish` exist and, for C and the states, may be
 /// written by this thread alone.
 #[inline(always)]
-pub(super) unsafe fn finish_block<S: Simd>(simd: S, finish: Finish, block: Block, c: Target) {
+pub(super) unsafe fn finish_block<S: Simd>(simd: S, finish: &Finish, block: Block, c: Target) {
     // SAFETY: the caller's promises, which are those of each.
     unsafe {
-        match finish {
+        match *finish {
             Finish::Store => {}
             Finish::Bias { bias, activation } => activate(simd, activation, bias, block),
             Finish::Backward { activation, saved } => derive(simd, activation, saved, block),

@@ -1,8 +1,8 @@
 //! The loops around the microkernel, and the choice between them.
 
 use super::blocking::{
-    K_BLOCK, MAX_LANES, MAX_NC, MAX_ROWS, MAX_TILE, STREAM_ROWS, STREAM_SUMS, STREAMED, SUM_ROWS, balanced,
-    copying_rows, k_block_len, packed_cols, rows_in_stream, tile_rows, tile_width,
+    K_BLOCK, MAX_LANES, MAX_NC, MAX_ROWS, MAX_TILE, PARTIAL_ROWS, STREAM_ROWS, STREAM_SUMS, STREAMED, SUM_ROWS,
+    balanced, copying_rows, k_block_len, packed_cols, rows_in_stream, tile_rows, tile_width,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::microkernel::{Lies, Tile, sum_tile};
@@ -65,8 +65,9 @@ pub(super) struct Product<'a> {
     pub a: Operand,
     pub b: Factor,
     pub c: Target,
-    pub finish: Finish,
-    pub scratch: &'a mut [f32],
+    pub finish: &'a Finish,
+    /// At a cache line, with room for [`layout`] in either order.
+    pub scratch: *mut f32,
 }
 
 /// B as a product takes it.
@@ -78,15 +79,17 @@ pub(super) enum Factor {
     Packed(*const f32),
 }
 
-impl Kernel for Product<'_> {
+// (By reference, so that a small product is not copied on its way to its instruction set.)
+impl Kernel for &Product<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Product { m, k, n, a, b, c, finish, scratch } = self;
-        // Blocks of scratch begin at a cache line.
-        let skip = scratch.as_ptr().align_offset(MAX_LANES * size_of::<f32>()).min(MAX_LANES - 1);
-        let scratch = scratch.as_mut_ptr().wrapping_add(skip);
+        // SAFETY: `gemm` checked the shapes, the views vouch for their elements, and C is lent mutably.
+        if unsafe { self.run_as_one_tile(simd) } {
+            return;
+        }
+        let &Product { m, k, n, a, b, c, finish, scratch } = self;
         // A single row or column has no neighbour, so its stride may be what serves best.
         let single = |operand: Operand, rows: usize, cols: usize| Operand {
             row_stride: if rows == 1 { 1 } else { operand.row_stride },
@@ -105,7 +108,7 @@ impl Kernel for Product<'_> {
                 }
             };
             let whole = Loops { simd, m, k, n: cols, a, b, c, finish, row: 0, col: jc, turned: false, packed, scratch };
-            for part in whole.divided().into_iter().flatten() {
+            for part in whole.divided().iter().flatten() {
                 // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C and the states are lent mutably, and the
                 // scratch has the length for either order.
                 unsafe { part.run() }
@@ -114,9 +117,63 @@ impl Kernel for Product<'_> {
     }
 }
 
+impl Product<'_> {
+    /// Whether the product was small and plain enough to be one tile, whose sums go straight to C: then it is done. Small products take less
+    /// time than the choice between the ways to divide larger ones.
+    ///
+    /// # Safety
+    /// The shapes fit the operands, and C may be written.
+    #[inline(always)]
+    unsafe fn run_as_one_tile<S: Simd>(&self, simd: S) -> bool {
+        let &Product { m, k, n, a, b: Factor::Plain(b), c, finish, .. } = self else { return false };
+        let width = n.div_ceil(S::LANES);
+        let last = n - (width - 1) * S::LANES;
+        let tile = matches!(width, 1..=4 | 8)
+            && m <= tile_rows(S::TILE_ROWS, width)
+            && (last == S::LANES || width == 1 || m <= PARTIAL_ROWS)
+            && k <= K_BLOCK;
+        if !(tile && b.col_stride == 1 && c.0.col_stride == 1 && (a.row_stride == 1 || a.col_stride == 1)) {
+            return false;
+        }
+        let (false, Finish::Store | Finish::Bias { .. }) = (const { S::LANES == 1 }, finish) else { return false };
+        let tile = Tile {
+            k,
+            k_block: k,
+            a: a.ptr,
+            a_row_stride: a.row_stride,
+            a_col_stride: a.col_stride,
+            b: b.ptr,
+            b_stride: b.row_stride,
+            b_lies: Lies::Along,
+            copy: core::ptr::null_mut(),
+            c: c.0.ptr.cast_mut(),
+            c_row_stride: c.0.row_stride,
+            add: false,
+            last,
+        };
+        // SAFETY: the tile is the product.
+        unsafe {
+            sum_tile(simd, m, width, &tile);
+            if !matches!(finish, Finish::Store) {
+                let block = Block {
+                    sums: tile.c,
+                    sums_row_stride: tile.c_row_stride,
+                    rows: m,
+                    cols: n,
+                    row: 0,
+                    col: 0,
+                    turned: false,
+                };
+                finish_block(simd, finish, block, c);
+            }
+        }
+        true
+    }
+}
+
 /// The loops around the microkernel, for a product whose vectors run along the rows of B.
 #[derive(Clone, Copy)]
-struct Loops<S> {
+struct Loops<'a, S> {
     simd: S,
     m: usize,
     k: usize,
@@ -124,7 +181,7 @@ struct Loops<S> {
     a: Operand,
     b: Operand,
     c: Target,
-    finish: Finish,
+    finish: &'a Finish,
     /// Where this part of the product begins: row and column as the loops see them.
     row: usize,
     col: usize,
@@ -135,11 +192,15 @@ struct Loops<S> {
     scratch: *mut f32,
 }
 
-impl<S: Simd> Loops<S> {
+impl<S: Simd> Loops<'_, S> {
     /// The product in the order that is cheaper, or in two parts: the columns that fill vectors, and the rest with vectors down
     /// the rows of A.
     #[inline(always)]
     fn divided(self) -> [Option<Self>; 2] {
+        let direct = self.b.col_stride == 1 && self.c_as_seen().col_stride == 1;
+        if const { S::LANES == 1 } || direct && (self.m == 1 || self.n.is_multiple_of(S::LANES)) {
+            return [Some(self), None];
+        }
         let turned = Loops {
             m: self.n,
             n: self.m,
@@ -152,9 +213,6 @@ impl<S: Simd> Loops<S> {
             ..self
         };
         let cost = self.cost();
-        if const { S::LANES == 1 } || self.m == 1 && self.b.col_stride == 1 {
-            return [Some(self), None];
-        }
         let rest = self.n % S::LANES;
         if rest > 0 && rest < self.n {
             let at = self.n - rest;
@@ -170,7 +228,7 @@ impl<S: Simd> Loops<S> {
     /// What the product costs in this order, in multiply-adds of vectors: those of its sums, and what it takes to turn operands and results
     /// that lie across its vectors (5 instructions for a vector).
     #[inline(always)]
-    fn cost(self) -> usize {
+    fn cost(&self) -> usize {
         const TURN: usize = 5;
         let sums = self.m.saturating_mul(self.k).saturating_mul(self.n.div_ceil(S::LANES));
         let b = if self.b.col_stride == 1 { 0 } else { self.k.saturating_mul(self.n) };
@@ -180,7 +238,7 @@ impl<S: Simd> Loops<S> {
 
     /// C with rows and columns as the loops see them.
     #[inline(always)]
-    fn c_as_seen(self) -> Operand {
+    fn c_as_seen(&self) -> Operand {
         if self.turned { self.c.0.t() } else { self.c.0 }
     }
 
@@ -188,7 +246,7 @@ impl<S: Simd> Loops<S> {
     /// `a`, `b` and `c` (and the operands of `finish`) have the shapes `(m, k)`, `(k, n)`, `(m, n)`; `c` and states are this thread's
     /// alone; `scratch` has room for [`layout`]`(m, k, n)`.
     #[inline(always)]
-    unsafe fn run(self) {
+    unsafe fn run(&self) {
         let a_direct = self.a.row_stride == 1 || self.a.col_stride == 1;
         // SAFETY: the caller's promise is that of each.
         unsafe {
@@ -214,7 +272,7 @@ impl<S: Simd> Loops<S> {
 
     /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy.
     #[inline(always)]
-    unsafe fn run_in_place(self, across: bool) {
+    unsafe fn run_in_place(&self, across: bool) {
         let k_block = k_block_len(self.k);
         let mut jc = 0;
         // 1. Panels of B, as wide as a tile; each stays in the first-level cache as far as it fits.
@@ -260,7 +318,7 @@ impl<S: Simd> Loops<S> {
     /// Few rows of A: each row of B is read once, from end to end, some at a time, and the sums of all columns stay in the
     /// first-level cache.
     #[inline(always)]
-    unsafe fn run_streamed(self) {
+    unsafe fn run_streamed(&self) {
         let k_block = k_block_len(self.k).max(1);
         let simd = self.simd;
         let max_cols = STREAM_SUMS / self.m / MAX_LANES * MAX_LANES;
@@ -272,9 +330,7 @@ impl<S: Simd> Loops<S> {
                 let end = self.k.min(pc + k_block);
                 let mut p = pc;
                 while p < end {
-                    // One row of A alone has registers for more of B.
-                    let together = if self.m == 1 { 2 * STREAMED } else { STREAMED };
-                    let together = if end - p >= together { together } else { 1 };
+                    let together = if end - p >= STREAMED { STREAMED } else { 1 };
                     for index in 0..self.m.div_ceil(rows_in_stream::<S>()) {
                         let (i, rows) = balanced(self.m, rows_in_stream::<S>(), index);
                         let stream = Stream {
@@ -316,7 +372,7 @@ impl<S: Simd> Loops<S> {
 
     /// Operands copied block by block in the order in which the microkernel reads them.
     #[inline(always)]
-    unsafe fn run_packed(self) {
+    unsafe fn run_packed(&self) {
         let Layout { b: b_len, a: a_len, .. } = layout(self.m, self.k, self.n);
         let (packed_b, packed_a, sums) =
             (self.scratch, self.scratch.wrapping_add(b_len), self.scratch.wrapping_add(b_len + a_len));

@@ -18,7 +18,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// `rows` rows of A (at most [`rows_in_stream`]) and `together` rows of B: [`STREAMED`] or 1, for one row of A twice as many too.
+    /// `rows` rows of A (at most [`rows_in_stream`]) and `together` rows of B: [`STREAMED`] or 1.
     ///
     /// # Safety
     /// Those rows of B, `cols` long, and the elements of A that meet them are readable; the rows of sums are writable, and readable if not `first`.
@@ -27,7 +27,6 @@ impl Stream {
         macro_rules! call {
             ($($rows:literal)*) => {
                 match rows {
-                    1 if together == 2 * STREAMED => simd.vectorize(Rows::<1, { 2 * STREAMED }>(self)),
                     $($rows if const { $rows <= rows_in_stream::<S>() } => {
                         if together == STREAMED {
                             simd.vectorize(Rows::<$rows, STREAMED>(self))
