@@ -40,7 +40,7 @@ fn the_board_has_the_bits_of_the_trainer() {
 
     let data = Dataset::classification(features, 64, (0..10).collect(), 10).unwrap();
     let optimizer = Optimizer::momentum(0.05, 0.9);
-    assert_eq!(optimizer.update(), board::work::UPDATE);
+    assert_eq!(optimizer.steps().next(), Some(board::work::UPDATE));
     let trainer = Trainer::new().optimizer(optimizer).batch_size(BatchSize::Full).epochs(board::work::EPOCHS);
     trainer.fit(&mut network, &data).unwrap();
     let mut hash = Hash::new();
@@ -52,7 +52,7 @@ fn the_board_has_the_bits_of_the_trainer() {
     assert_eq!(memory.parameters.as_slice(), flat(&network));
 }
 
-/// Every loss and activation, hidden layers of all, both with and without decay and velocity.
+/// Every loss and activation, hidden layers of all, rules of an update with none to two states.
 #[test]
 fn bits_of_the_trainer() {
     const ROWS: usize = 21;
@@ -76,7 +76,12 @@ fn bits_of_the_trainer() {
             } else {
                 Dataset::regression(features.clone(), 7, targets.clone(), 3).unwrap()
             };
-            let optimizer = if number % 2 == 0 { Optimizer::momentum(0.1, 0.8).l2(0.01) } else { Optimizer::sgd(0.1) };
+            let optimizer = [
+                Optimizer::momentum(0.1, 0.8).l2(0.01),
+                Optimizer::sgd(0.1),
+                Optimizer::adam(0.01),
+                Optimizer::nesterov(0.1, 0.8),
+            ][number % 4];
 
             let layers: Vec<Dense> = network
                 .layers()
@@ -86,12 +91,12 @@ fn bits_of_the_trainer() {
             let small = kernels::Network::new(&layers);
             let mut parameters = flat(&network);
             assert_eq!(parameters.len(), small.parameter_len());
-            let mut states = vec![0.0; parameters.len() * optimizer.update().states()];
+            let mut states = vec![0.0; parameters.len() * optimizer.states()];
             let mut outputs = vec![0.0; small.output_len(ROWS)];
             let mut deltas = outputs.clone();
             let mut losses = [0.0; ROWS];
             let isa = Isa::detect();
-            for _ in 0..4 {
+            for update in optimizer.steps().take(4) {
                 small.forward(isa, &parameters, &features, ROWS, &mut outputs).unwrap();
                 let y = Mat::new(small.last(ROWS, &outputs).unwrap(), ROWS, 3).unwrap();
                 let d = MatMut::new(small.last_mut(ROWS, &mut deltas).unwrap(), ROWS, 3).unwrap();
@@ -107,7 +112,6 @@ fn bits_of_the_trainer() {
                 }
                 .unwrap();
                 small.backward(isa, &parameters, ROWS, &outputs, &mut deltas).unwrap();
-                let update = optimizer.update();
                 small.update(isa, update, &mut parameters, &mut states, &features, ROWS, &outputs, &deltas).unwrap();
             }
             let trainer = Trainer::new().optimizer(optimizer).batch_size(BatchSize::Full).epochs(4);

@@ -55,12 +55,15 @@
 //! `std` (default): detection of the instruction set at run time on x86-64. Without it the compiler's target features decide.
 //!
 //! # Unsafe code
-//! Lives in `matrix` (views with strides), `simd/*` (loads, stores, intrinsics), `isa` (tokens), `lanes`, `elementwise`, `gemm/*` and `network/columns`; every
+//! Lives in `matrix` (views with strides), `simd/*` (loads, stores, intrinsics), `isa` (tokens), `lanes`, `elementwise`, `fetch`, `gemm/*`
+//! and `network/columns`; every
 //! block names what it rests on.
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 
 mod activation;
+mod caches;
 pub mod elementwise;
+pub mod fetch;
 pub mod fma;
 mod gemm;
 mod isa;
@@ -77,7 +80,7 @@ mod simd;
 pub mod verify;
 
 pub use activation::{Activation, activate, activation_backward};
-pub use gemm::{Epilogue, K_BLOCK, gemm, gemm_scratch_len, k_block_len};
+pub use gemm::{Epilogue, K_BLOCK, PackedMatrix, gemm, gemm_packed, gemm_scratch_len, k_block_len, packed_len};
 pub use isa::{Isa, IsaError};
 pub use lanes::REDUCTION_LANES;
 pub use loss::{log_sum_exp, sigmoid_cross_entropy, softmax, softmax_cross_entropy, squared_error};

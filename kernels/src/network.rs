@@ -284,7 +284,7 @@ impl<'a> Network<'a> {
             };
             // The inputs' columns are the rows of hᵀ; a row of ones, of which there is only one element, sums the biases.
             product(update, weights, Strided { data: from, stride: layer.inputs }, layer.inputs);
-            product(update.with_decay(0.0), biases, Strided { data: &[1.0], stride: 0 }, 1);
+            product(update.without_decay(), biases, Strided { data: &[1.0], stride: 0 }, 1);
             (from, outputs) = split(outputs, batch * layer.outputs);
             (parameters, deltas) = (behind, others);
         }

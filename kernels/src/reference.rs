@@ -7,9 +7,11 @@
 mod loss;
 mod math;
 mod normal;
+mod optimizer;
 mod product;
 
 pub use loss::*;
 pub use math::*;
 pub use normal::*;
+pub use optimizer::*;
 pub use product::*;

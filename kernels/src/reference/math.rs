@@ -203,3 +203,8 @@ pub(crate) const LN: [f32; 9] = [
 /// The square of 0.2554, where tanh x is a little above 1/4 and changes its formula.
 pub(crate) const TANH_SMALL_SQUARE: f32 = 0.065_229_16;
 pub(crate) const TANH: [f32; 3] = [-0.333_332_27, 0.133_234_19, -0.051_320_326];
+
+/// A byte as a feature, `(byte − shift)·scale`.
+pub fn from_byte(byte: u8, shift: f32, scale: f32) -> f32 {
+    (f32::from(byte) - shift) * scale
+}

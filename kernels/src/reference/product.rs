@@ -4,7 +4,6 @@ use crate::activation::Activation;
 use crate::fma::fma;
 use crate::gemm::{Epilogue, k_block_len};
 use crate::matrix::{Mat, MatMut};
-use crate::optimizer::Update;
 use crate::reference;
 
 /// `Σₚ a(p)·b(p)` for `p < k`: blocks of [`k_block_len`]`(k)`, each one chain of fused multiply-adds from 0, their sums added in
@@ -32,7 +31,7 @@ pub fn gemm(a: Mat<'_>, b: Mat<'_>, c: &mut MatMut<'_>, mut epilogue: Epilogue<'
                     for (value, state) in values.iter_mut().zip(states.iter()) {
                         *value = at(state.as_ref(), i, j);
                     }
-                    let w = step(*update, sum, old, &mut values);
+                    let w = reference::step(*update, sum, old, &mut values);
                     for (value, state) in values.into_iter().zip(states.iter_mut()) {
                         state.set(i, j, value);
                     }
@@ -72,17 +71,6 @@ pub fn backward(activation: Activation, d: f32, y: f32) -> f32 {
             } else {
                 d
             }
-        }
-    }
-}
-
-/// One step of an optimiser: the new weight; the states change in place.
-pub fn step(update: Update, g: f32, w: f32, states: &mut [f32]) -> f32 {
-    match update {
-        Update::Sgd { lr, l2 } => fma(-lr, fma(l2, w, g), w),
-        Update::Momentum { lr, momentum, l2 } => {
-            states[0] = fma(momentum, states[0], fma(l2, w, g));
-            fma(-lr, states[0], w)
         }
     }
 }

@@ -28,6 +28,7 @@ macro_rules! portable_operations {
         type Single = Self;
         const LANES: usize = 1;
         const TILE_ROWS: TileRows = TileRows { one: 2, two: 2, three: 0, four: 3, eight: 0 };
+        const TURNED_ROWS: [usize; 2] = [0, 0];
 
         #[inline(always)]
         fn single(self) -> Self {
@@ -52,6 +53,10 @@ macro_rules! portable_operations {
         #[inline(always)]
         fn div(self, a: f32, b: f32) -> f32 {
             a / b
+        }
+        #[inline(always)]
+        fn sqrt(self, a: f32) -> f32 {
+            libm::sqrtf(a)
         }
         #[inline(always)]
         fn neg(self, a: f32) -> f32 {
@@ -137,6 +142,11 @@ macro_rules! portable_operations {
             if count == 0 { 0.0 } else { unsafe { *ptr } }
         }
         #[inline(always)]
+        unsafe fn load_bytes(self, ptr: *const u8) -> f32 {
+            // SAFETY: the caller promises one readable byte.
+            f32::from(unsafe { *ptr })
+        }
+        #[inline(always)]
         unsafe fn store_first(self, ptr: *mut f32, value: f32, count: usize) {
             if count != 0 {
                 // SAFETY: the caller promises `count` writable elements.
@@ -152,7 +162,7 @@ pub(super) use portable_operations;
 impl Simd for Portable {
     portable_operations!();
 
-    #[inline(always)]
+    #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
         kernel.run(self)
     }
@@ -166,7 +176,7 @@ impl Simd for Portable {
 impl Simd for PortableFma {
     portable_operations!();
 
-    #[inline(always)]
+    #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
         self.0.vectorize(Inside { simd: self, kernel })
     }
@@ -181,7 +191,7 @@ impl Simd for PortableFma {
 impl Simd for PortableFma {
     portable_operations!();
 
-    #[inline(always)]
+    #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
         self.0.vectorize(Inside { simd: self, kernel })
     }

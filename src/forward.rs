@@ -1,0 +1,205 @@
+//! Rows on their way through a network, some at a time, in memory that is made once.
+
+use crate::aligned::{Aligned, LINE};
+use crate::data::Dataset;
+use crate::error::Error;
+use crate::loss::Loss;
+use crate::network::Network;
+use crate::parallel::Parallelism;
+use steadynet_kernels::{Activation, Epilogue, Isa, Mat, MatMut, ShapeError, gemm, gemm_scratch_len, softmax};
+
+/// Rows that go through the network at a time: enough for the kernels' speed, few enough for the second-level cache.
+const ROWS: usize = 64;
+
+/// What comes out of a network.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outputs {
+    /// What the last layer gives.
+    Logits,
+    /// Probabilities, where the loss has them.
+    Predictions,
+}
+
+/// Where rows come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Input<'a> {
+    Features(Mat<'a>),
+    /// Some rows of a data set.
+    Data {
+        data: &'a Dataset,
+        first: usize,
+        rows: usize,
+    },
+}
+
+impl<'a> Input<'a> {
+    /// All rows of a data set.
+    pub fn of(data: &'a Dataset) -> Result<Input<'a>, ShapeError> {
+        Ok(match data.features_in_place() {
+            Some(features) => Input::Features(Mat::new(features, data.rows(), data.columns())?),
+            None => Input::Data { data, first: 0, rows: data.rows() },
+        })
+    }
+
+    fn rows(self) -> usize {
+        match self {
+            Input::Features(features) => features.rows(),
+            Input::Data { rows, .. } => rows,
+        }
+    }
+
+    fn row_range(self, start: usize, rows: usize) -> Result<Input<'a>, ShapeError> {
+        Ok(match self {
+            Input::Features(features) => Input::Features(features.row_range(start, rows)?),
+            Input::Data { data, first, .. } => Input::Data { data, first: first + start, rows },
+        })
+    }
+
+    /// The features, gathered into `buffer` if they must be.
+    fn features<'b>(self, isa: Isa, buffer: &'b mut [f32]) -> Result<Mat<'b>, ShapeError>
+    where
+        'a: 'b,
+    {
+        match self {
+            Input::Features(features) => Ok(features),
+            Input::Data { data, first, rows } => {
+                for (row, to) in (first..first + rows).zip(buffer.chunks_exact_mut(data.columns())) {
+                    data.copy_row(isa, row, to);
+                }
+                Mat::new(&buffer[..rows * data.columns()], rows, data.columns())
+            }
+        }
+    }
+}
+
+/// What the rows of one part need: two buffers, from one of which a layer reads and to the other of which it writes.
+#[derive(Debug)]
+pub(crate) struct Buffers {
+    features: Aligned,
+    from: Aligned,
+    to: Aligned,
+    width: usize,
+    scratch: Aligned,
+}
+
+impl Buffers {
+    /// One for each part into which `rows` rows are worth dividing.
+    pub fn for_rows(
+        network: &Network,
+        rows: usize,
+        gathered: bool,
+        parallelism: Parallelism,
+    ) -> Result<Vec<Buffers>, Error> {
+        let parts = parallelism.parts(network.flops().saturating_mul(rows)).min(rows);
+        Buffers::for_parts(network, rows, gathered, parts)
+    }
+
+    pub fn for_parts(network: &Network, rows: usize, gathered: bool, parts: usize) -> Result<Vec<Buffers>, Error> {
+        (0..parts).map(|_| Buffers::new(network, rows.min(ROWS), gathered)).collect()
+    }
+
+    fn new(network: &Network, rows: usize, gathered: bool) -> Result<Buffers, Error> {
+        let layers = network.layers();
+        let width = layers.iter().map(|layer| layer.outputs()).max().unwrap_or(0).next_multiple_of(LINE);
+        let scratch = layers.iter().map(|layer| gemm_scratch_len(rows, layer.inputs(), layer.outputs())).max();
+        let activations = || Aligned::zeros("the activations", rows.saturating_mul(width));
+        let inputs = if gathered { network.inputs() } else { 0 };
+        Ok(Buffers {
+            features: Aligned::zeros("the features", rows.saturating_mul(inputs))?,
+            from: activations()?,
+            to: activations()?,
+            width,
+            scratch: Aligned::zeros("the scratch of the products", scratch.unwrap_or(0))?,
+        })
+    }
+
+    /// Rows that the buffers take at a time.
+    fn rows(&self) -> usize {
+        self.from.len().checked_div(self.width).unwrap_or(0).max(1)
+    }
+
+    /// Takes rows through the network, some at a time.
+    fn forward(
+        &mut self,
+        network: &Network,
+        isa: Isa,
+        input: Input<'_>,
+        mut output: MatMut<'_>,
+        outputs: Outputs,
+    ) -> Result<(), ShapeError> {
+        let at_a_time = self.rows();
+        for start in (0..input.rows()).step_by(at_a_time) {
+            let rows = at_a_time.min(input.rows() - start);
+            let (top, rest) = output.split_at_row(rows)?;
+            output = rest;
+            self.block(network, isa, input.row_range(start, rows)?, top, outputs)?;
+        }
+        Ok(())
+    }
+
+    /// Takes no more rows than there is room for through the network.
+    fn block(
+        &mut self,
+        network: &Network,
+        isa: Isa,
+        input: Input<'_>,
+        output: MatMut<'_>,
+        outputs: Outputs,
+    ) -> Result<(), ShapeError> {
+        let Buffers { features, from, to, width, scratch } = self;
+        let rows = input.rows();
+        let features = input.features(isa, features)?;
+        let mut product = |l: usize, x: Mat<'_>, y: MatMut<'_>, activation: Activation| {
+            let layer = &network.layers()[l];
+            let weights = Mat::new(&network.parameters()[layer.weight_range()], layer.inputs(), layer.outputs())?;
+            let bias = &network.parameters()[layer.bias_range()];
+            gemm(isa, x, weights, y, Epilogue::Bias { bias, activation }, scratch)
+        };
+        let Some((last, hidden)) = network.layers().split_last() else { return Ok(()) };
+        for (l, layer) in hidden.iter().enumerate() {
+            let x = if l == 0 { features } else { Mat::with_strides(from, rows, layer.inputs(), *width, 1)? };
+            let y = MatMut::with_strides(to, rows, layer.outputs(), *width, 1)?;
+            product(l, x, y, layer.activation())?;
+            std::mem::swap(from, to);
+        }
+        let l = hidden.len();
+        let x = if l == 0 { features } else { Mat::with_strides(from, rows, last.inputs(), *width, 1)? };
+        match (outputs, network.loss()) {
+            (Outputs::Predictions, Loss::CrossEntropy) => {
+                product(l, x, MatMut::with_strides(to, rows, last.outputs(), *width, 1)?, last.activation())?;
+                softmax(isa, Mat::with_strides(to, rows, last.outputs(), *width, 1)?, output)
+            }
+            (Outputs::Predictions, Loss::BinaryCrossEntropy) => product(l, x, output, Activation::Sigmoid),
+            (Outputs::Logits, _) | (_, Loss::SquaredError) => product(l, x, output, last.activation()),
+        }
+    }
+}
+
+/// Takes rows through the network, divided between as many parts as there are buffers.
+pub(crate) fn forward(
+    network: &Network,
+    isa: Isa,
+    parallelism: Parallelism,
+    input: Input<'_>,
+    output: &mut [f32],
+    outputs: Outputs,
+    buffers: &mut [Buffers],
+) -> Result<(), ShapeError> {
+    let output = MatMut::new(output, input.rows(), network.outputs())?;
+    let task = (input, output, buffers);
+    parallelism.divide(
+        task.2.len(),
+        task,
+        &|(input, output, buffers): (Input<'_>, MatMut<'_>, &mut [Buffers]), left, parts| {
+            let at = input.rows() * left / parts;
+            let (top, bottom) = output.split_at_row(at)?;
+            let (above, below) = buffers.split_at_mut(left);
+            let rest = input.row_range(at, input.rows() - at)?;
+            Ok(((input.row_range(0, at)?, top, above), (rest, bottom, below)))
+        },
+        &|(input, output, buffers)| match buffers {
+            [buffers, ..] => buffers.forward(network, isa, input, output, outputs),
+            [] => Ok(()),
+        },
+    )
+}
