@@ -60,6 +60,7 @@
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 
 mod activation;
+mod caches;
 pub mod elementwise;
 pub mod fetch;
 pub mod fma;

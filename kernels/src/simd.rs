@@ -59,9 +59,13 @@ pub trait Simd: Copy {
     const LANES: usize;
     /// Largest number of tile rows for a tile of 1, 2, 3, 4 and 8 vectors (0: no such tile).
     const TILE_ROWS: TileRows;
+    /// Largest number of tile rows for a tile of 1 or 2 vectors that transposes its vectors as it loads them, which takes four
+    /// registers a vector.
+    const TURNED_ROWS: [usize; 2];
 
     fn single(self) -> Self::Single;
-    /// Runs `kernel` in a function of its own, compiled with the target features of this token.
+    /// Runs `kernel` in a function of its own, compiled with the target features of this token. (Never inlined: registers are allocated well
+    /// for one kernel at a time.)
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output;
 
     fn splat(self, x: f32) -> Self::F;
@@ -167,6 +171,41 @@ pub trait Simd: Copy {
     /// True in the first `count ≤ LANES` lanes.
     fn first(self, count: usize) -> Self::M;
 
+    /// Up to four columns of up to [`LANES`](Self::LANES) rows that lie `stride` elements apart: lane `i` of vector `q` is
+    /// `from[i·stride + q]` for `i < rows` and `q < cols`, anything elsewhere. A transposition on the way from memory.
+    /// # Safety
+    /// Those elements are readable; `1 ≤ rows ≤ LANES`, `1 ≤ cols ≤ 4`.
+    #[inline(always)]
+    unsafe fn load_columns(self, from: *const f32, stride: usize, rows: usize, cols: usize) -> [Self::F; 4] {
+        let mut columns = [[0.0; MOST_LANES]; 4];
+        let mut vectors = [self.splat(0.0); 4];
+        for (q, (column, vector)) in columns.iter_mut().zip(&mut vectors).enumerate().take(cols) {
+            for (i, element) in column.iter_mut().enumerate().take(rows) {
+                // SAFETY: the caller promises element (i, q).
+                *element = unsafe { *from.wrapping_add(i * stride + q) };
+            }
+            // SAFETY: no vector is longer than `MOST_LANES`.
+            *vector = unsafe { self.load(column.as_ptr()) };
+        }
+        vectors
+    }
+
+    /// The reverse of [`load_columns`](Self::load_columns): stores lane `i` of vector `q` to `to[i·stride + q]` for `i < rows`, `q < cols`.
+    /// # Safety
+    /// Those elements are writable; `1 ≤ rows ≤ LANES`, `1 ≤ cols ≤ 4`.
+    #[inline(always)]
+    unsafe fn store_columns(self, to: *mut f32, stride: usize, rows: usize, cols: usize, columns: [Self::F; 4]) {
+        for (q, column) in columns.into_iter().enumerate().take(cols) {
+            let mut elements = [0.0; MOST_LANES];
+            // SAFETY: no vector is longer than `MOST_LANES`.
+            unsafe { self.store(elements.as_mut_ptr(), column) };
+            for (i, &element) in elements.iter().enumerate().take(rows) {
+                // SAFETY: the caller promises element (i, q).
+                unsafe { *to.wrapping_add(i * stride + q) = element };
+            }
+        }
+    }
+
     /// # Safety
     /// `ptr` is valid for reading [`LANES`](Self::LANES) elements.
     unsafe fn load(self, ptr: *const f32) -> Self::F;
@@ -186,6 +225,9 @@ pub trait Simd: Copy {
     /// `ptr` is valid for writing `count` elements.
     unsafe fn store_first(self, ptr: *mut f32, value: Self::F, count: usize);
 }
+
+/// The longest vector that anything here makes: four of sixteen lanes, as one.
+pub(crate) const MOST_LANES: usize = 64;
 
 /// The tallest tile, in rows, for each width in vectors: the accumulators, one row of B and a broadcast fit the registers.
 #[derive(Clone, Copy)]

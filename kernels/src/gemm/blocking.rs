@@ -1,5 +1,6 @@
 //! Block sizes: the one that is part of the contract, and those that only move data.
 
+use crate::caches::second_level_bytes;
 use crate::simd::{Simd, TileRows};
 
 /// Longest chain of fused multiply-adds in one element of a product. Part of [the contract](crate#products).
@@ -13,13 +14,14 @@ pub const fn k_block_len(k: usize) -> usize {
     if k <= K_BLOCK { k } else { k.div_ceil(k.div_ceil(K_BLOCK)) }
 }
 
-/// Columns of B that are packed at a time: `K_BLOCK × NC × 4 B = 2 MiB`. Each pass over them reads all of A again, so there should
-/// be few passes; the packed block streams past each tile of A, `32 × 4 B` for every step of `k`, which a second-level cache gives with ease.
-pub(super) const NC: usize = 1024;
-/// Rows of the block of sums that is kept when C cannot hold them: `SUM_ROWS × NC × 4 B = 896 KiB`.
+/// Most columns of B that are packed at a time: `K_BLOCK × MAX_NC × 4 B = 1 MiB`. [`packed_cols`] takes fewer where the second-level cache is small.
+pub(super) const MAX_NC: usize = 512;
+/// Rows of the block of sums that is kept when C cannot hold them: `SUM_ROWS × MAX_NC × 4 B = 448 KiB`.
 pub(super) const SUM_ROWS: usize = 224;
-/// B is packed when it is larger than this (elements: 1 MiB) and enough rows use it again.
-pub(super) const PACK_ABOVE: usize = 256 * 1024;
+/// Rows of A with which B streams past once, from end to end: so few that memory, not arithmetic, limits the product.
+pub(super) const STREAM_ROWS: usize = 3;
+/// Columns whose sums are kept while rows of B stream past: with the sums of earlier blocks, 2 × 8 KiB a row of A in the first-level cache.
+pub(super) const STREAM_COLS: usize = 2048;
 /// The widest vector, in lanes: what packed panels are padded to in the worst case.
 pub(super) const MAX_LANES: usize = 16;
 /// The most rows that a tile of any instruction set has.
@@ -41,6 +43,12 @@ pub(super) const fn tile_rows(rows: TileRows, width: usize) -> usize {
 /// The most rows of a tile that is wider than a vector and reads the last one in part.
 pub(super) const PARTIAL_ROWS: usize = 3;
 
+/// The fewest rows of a tile of two vectors that copies the rows of B that it reads: what the tallest leaves when [`balanced`] with another.
+/// (More rows than any tile has where vectors are single elements, which need no copy.)
+pub(super) const fn copying_rows<S: Simd>() -> usize {
+    if S::LANES == 1 { usize::MAX } else { S::TILE_ROWS.two.div_ceil(2) }
+}
+
 /// The widest tile for what remains of a row of C, `cols` columns, when the matrix has `rows` rows. If not `padded`, the last vector of B
 /// is read in part, which costs time in the inner loop: in a tall tile it gets a panel of its own.
 ///
@@ -60,6 +68,21 @@ pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usi
     } else {
         vectors.min(2)
     }
+}
+
+/// Columns of B in blocks of `k_block` rows to pack at a time, for `rows` rows of A.
+///
+/// One tile's width while the second-level cache holds all rows of A that meet the block: the packed panel then stays in or near the first-level
+/// cache. Else as many as fill half of the second-level cache: every block of columns reads A again from afar, so there should be few.
+pub(super) fn packed_cols(rows: usize, k_block: usize, n: usize) -> usize {
+    const UNIT: usize = 2 * MAX_LANES;
+    let half = second_level_bytes() / 2 / size_of::<f32>() / k_block.max(1);
+    if rows <= half {
+        return UNIT;
+    }
+    let most = (half - half % UNIT).clamp(UNIT, MAX_NC);
+    // Equal blocks of whole tiles.
+    n.div_ceil(n.div_ceil(most)).next_multiple_of(UNIT).min(most)
 }
 
 /// Start and length of part `index` when `len` is cut into parts of at most `max`, as equal as they come.

@@ -16,12 +16,13 @@ impl Simd for Neon {
 
     const LANES: usize = 4;
     const TILE_ROWS: TileRows = TileRows { one: 14, two: 12, three: 8, four: 6, eight: 3 };
+    const TURNED_ROWS: [usize; 2] = [11, 11];
 
     #[inline(always)]
     fn single(self) -> Portable {
         Portable
     }
-    #[inline(always)]
+    #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
         self.0.vectorize(Inside { simd: self, kernel })
     }
@@ -132,6 +133,27 @@ impl Simd for Neon {
         self.0.neon.vcltq_u32(lanes, self.splat_u(count as u32))
     }
     #[inline(always)]
+    unsafe fn load_columns(self, from: *const f32, stride: usize, rows: usize, cols: usize) -> [float32x4_t; 4] {
+        // Rows past the last are the last once more.
+        // (A macro, because closures may miss the caller's target features.)
+        macro_rules! row {
+            ($i:literal) => {{
+                let from = from.wrapping_add($i.min(rows - 1) * stride);
+                // SAFETY: `cols` elements of a row that the caller promises.
+                unsafe { if cols == 4 { self.load(from) } else { self.load_first(from, cols) } }
+            }};
+        }
+        self.turn([row!(0), row!(1), row!(2), row!(3)])
+    }
+    #[inline(always)]
+    unsafe fn store_columns(self, to: *mut f32, stride: usize, rows: usize, cols: usize, columns: [float32x4_t; 4]) {
+        for (i, row) in self.turn(columns).into_iter().enumerate().take(rows) {
+            let to = to.wrapping_add(i * stride);
+            // SAFETY: `cols` elements of a row that the caller promises.
+            unsafe { if cols == 4 { self.store(to, row) } else { self.store_first(to, row, cols) } };
+        }
+    }
+    #[inline(always)]
     unsafe fn load(self, ptr: *const f32) -> float32x4_t {
         // SAFETY: the caller promises LANES readable elements.
         unsafe { self.0.neon.vld1q_f32(ptr) }
@@ -165,5 +187,26 @@ impl Simd for Neon {
             self.store(lanes.as_mut_ptr(), value);
             core::ptr::copy_nonoverlapping(lanes.as_ptr(), ptr, count);
         }
+    }
+}
+
+impl Neon {
+    /// Transposes a 4 × 4 block.
+    #[inline(always)]
+    fn turn(self, [a, b, c, d]: [float32x4_t; 4]) -> [float32x4_t; 4] {
+        let neon = self.0.neon;
+        macro_rules! pairs {
+            ($zip:ident, $x:ident, $y:ident) => {
+                neon.vreinterpretq_f32_f64(neon.$zip(neon.vreinterpretq_f64_f32($x), neon.vreinterpretq_f64_f32($y)))
+            };
+        }
+        let (ab, ab_upper) = (neon.vzip1q_f32(a, b), neon.vzip2q_f32(a, b));
+        let (cd, cd_upper) = (neon.vzip1q_f32(c, d), neon.vzip2q_f32(c, d));
+        [
+            pairs!(vzip1q_f64, ab, cd),
+            pairs!(vzip2q_f64, ab, cd),
+            pairs!(vzip1q_f64, ab_upper, cd_upper),
+            pairs!(vzip2q_f64, ab_upper, cd_upper),
+        ]
     }
 }

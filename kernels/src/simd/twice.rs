@@ -26,6 +26,7 @@ impl<S: Simd> Simd for Twice<S> {
     type Single = S::Single;
     const LANES: usize = 2 * S::LANES;
     const TILE_ROWS: TileRows = S::TILE_ROWS;
+    const TURNED_ROWS: [usize; 2] = S::TURNED_ROWS;
 
     #[inline(always)]
     fn single(self) -> S::Single {
