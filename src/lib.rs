@@ -27,8 +27,8 @@
 //! | `rayon` (default) | passes on several threads, [`Parallelism::Rayon`] | rayon |
 //! | `data` | CSV and IDX readers, the built-in digits | csv, flate2 |
 //! | `model-file` | [`Model`], [`model_file`] | safetensors, serde, serde_json, sha2 |
-//! | `plot` | training curves as SVG | plotters |
-//! | `cli` | the command `steadynet`; all of the above | clap, indicatif |
+//! | `plot` | training curves and rooflines as SVG | plotters |
+//! | `cli` | the command `steadynet`; all of the above | clap, indicatif, libloading |
 #![forbid(unsafe_code)]
 
 mod aligned;
@@ -37,6 +37,8 @@ mod batch;
 pub mod data;
 mod error;
 mod evaluate;
+#[cfg(feature = "model-file")]
+pub mod export;
 mod forward;
 mod history;
 mod init;
@@ -54,6 +56,7 @@ mod pass;
 pub mod plot;
 mod plot_scale;
 mod predictor;
+mod product;
 mod step;
 pub mod terminal_plot;
 mod trainer;
@@ -73,6 +76,7 @@ pub use network::{Layer, Network, NetworkBuilder};
 pub use optimizer::{Optimizer, Setting, Steps};
 pub use parallel::Parallelism;
 pub use predictor::{Predictor, Session};
+pub use product::{Factor, Gemm};
 pub use steadynet_kernels as kernels;
 pub use steadynet_kernels::{Activation, Isa};
 pub use step::{StepTargets, Stepper};

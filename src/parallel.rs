@@ -41,6 +41,11 @@ impl Parallelism {
         self.threads().min(flops / per_part).max(1)
     }
 
+    /// Whether a pass of so many floating-point operations may be worth dividing at all: a question that costs nothing.
+    pub(crate) fn divides(self, flops: usize) -> bool {
+        self != Parallelism::Serial && flops >= 2 * FLOPS_PER_PART
+    }
+
     /// Number of threads that passes may use.
     pub fn threads(self) -> usize {
         match self {

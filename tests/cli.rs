@@ -436,17 +436,128 @@ fn this_machine_is_verified() {
 #[test]
 fn products_are_measured() {
     let place = Place::new();
-    let rows = 2 * steadynet::Isa::available().count();
-    let json = place.json("bench gemm --shapes 5x7x3 --rounds 2 --json");
+    let rows = 3 * steadynet::Isa::available().count();
+    let json = place.json("bench gemm --shapes 5x7x3,3x5x7:ta --rounds 2 --json");
     let products = json["products"].as_array().unwrap();
-    assert_eq!(products.len(), rows);
+    assert_eq!(products.len(), 2 * rows);
     for product in products {
         let rate = |name: &str| product["gflops"][name].as_f64().unwrap();
         assert!(0.0 < rate("min") && rate("min") <= rate("median") && rate("median") <= rate("max"), "{product}");
+        assert_eq!(product["a_transposed"].as_bool(), Some(product["m"].as_u64() == Some(3)), "{product}");
     }
+    let levels: Vec<&str> =
+        json["bandwidths"].as_array().unwrap().iter().map(|l| l["memory"].as_str().unwrap()).collect();
+    assert_eq!((levels[0], levels[levels.len() - 1]), ("L1", "memory"));
     assert!(place.ok("bench gemm --shapes 5x7x3 --rounds 1 --isa scalar").contains("5×7×3"));
-    // A header, the limit, and two products.
-    assert_eq!(place.ok("bench gemm --shapes 5x7x3 --rounds 1 --isa scalar --csv").lines().count(), 4);
+
+    // The limit, and three products.
+    let text = place.ok("bench gemm --shapes 5x7x3:tb --rounds 1 --isa scalar --threads 2 --csv --plot roof.svg");
+    let mut csv = csv::Reader::from_reader(text.as_bytes());
+    let headers = csv.headers().unwrap().clone();
+    let column = |name| headers.iter().position(|header| header == name).unwrap();
+    let [kernel, threads, transposed, rate] = ["kernel", "threads", "b_transposed", "gflops"].map(column);
+    let records: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
+    let kernels: Vec<&str> = records.iter().map(|record| &record[kernel]).collect();
+    assert_eq!(kernels, ["multiply-adds", "steadynet", "steadynet", "steadynet-packed"]);
+    assert!(records.iter().all(|record| &record[threads] == "2" && record[rate].parse::<f64>().unwrap() > 0.0));
+    assert_eq!(&records[1][transposed], "true");
+    let svg = fs::read_to_string(place.path("roof.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("steadynet scalar") && svg.contains("5×7×3:tb"), "{svg}");
+}
+
+/// A BLAS of a few lines, if there is a compiler. `factor` times the product is its answer.
+fn blas(place: &Place, name: &str, symbol: &str, factor: u8) -> bool {
+    let source = format!(
+        "void {symbol}(int o, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b, int ldb,
+                       float beta, float *c, int ldc) {{
+             for (int i = 0; i < m; i++) for (int j = 0; j < n; j++) {{
+                 float s = 0;
+                 for (int p = 0; p < k; p++) s += (ta == 111 ? a[i*lda+p] : a[p*lda+i]) * (tb == 111 ? b[p*ldb+j] : b[j*ldb+p]);
+                 c[i*ldc+j] = {factor} * s;
+             }}
+         }}"
+    );
+    place.write("blas.c", source);
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let arguments = ["-shared", "-fPIC", "-O1", "-o", name, "blas.c"];
+    match Command::new(compiler).args(arguments).current_dir(place.0.path()).status() {
+        Ok(status) => {
+            assert!(status.success());
+            true
+        }
+        Err(error) => {
+            println!("skipped: no C compiler ({error})");
+            false
+        }
+    }
+}
+
+#[test]
+fn products_beside_those_of_a_blas() {
+    let place = Place::new();
+    if !blas(&place, "one.so", "cblas_sgemm", 1)
+        || !blas(&place, "two,2.so", "scipy_cblas_sgemm64_", 1)
+        || !blas(&place, "wrong.so", "cblas_sgemm", 2)
+    {
+        return;
+    }
+    let arguments =
+        "bench gemm --shapes 5x7x3,6x8x2:ta,4x3x9:tb --isa scalar --rounds 2 --against one.so --against two,2.so";
+    let output = place.run(&format!("{arguments} --json --plot roof.svg"));
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), notes.matches("note: ").count()), (Some(0), 2), "{notes}");
+    assert!(notes.contains("one.so: how to set its number of threads is not known"), "{notes}");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let kernels: Vec<&str> =
+        json["products"].as_array().unwrap().iter().map(|p| p["kernel"].as_str().unwrap()).collect();
+    assert_eq!(kernels, ["steadynet", "steadynet", "steadynet-packed", "one.so", "two,2.so"].repeat(3));
+    let svg = fs::read_to_string(place.path("roof.svg")).unwrap();
+    assert!(svg.contains("two,2.so"), "{svg}");
+    let text = String::from_utf8(place.run(&format!("{arguments} --csv")).stdout).unwrap();
+    let names: Vec<String> =
+        csv::Reader::from_reader(text.as_bytes()).records().map(|record| record.unwrap()[0].to_owned()).collect();
+    assert_eq!(names.iter().filter(|name| *name == "two,2.so").count(), 3, "{text}");
+
+    let given = "bench gemm --shapes 5x7x3 --rounds 1 --isa scalar --against two,2.so --symbol";
+    assert!(
+        String::from_utf8(place.run(&format!("{given} scipy_cblas_sgemm64_")).stdout).unwrap().contains("two,2.so")
+    );
+    let message = place.fails(1, &format!("{given} cblas_sgemm"));
+    assert!(message.contains("--against two,2.so: the library has no function cblas_sgemm"), "{message}");
+
+    // A wrong result stops it before anything is measured or written.
+    let output = place.run("bench gemm --shapes 5x7x3 --against one.so --against wrong.so --plot never.svg");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{message}");
+    assert!(message.contains("error: wrong.so, 5×7×3, epilogue none: element (0, 0) is "), "{message}");
+    assert!(!place.path("never.svg").exists());
+}
+
+#[test]
+fn measurements_that_cannot_be_made_are_refused_before_they_begin() {
+    let place = Place::new();
+    place.write("text.so", "not a library");
+    fs::create_dir(place.path("folder")).unwrap();
+    for (code, arguments, wanted) in [
+        (1, "--against missing.so", "--against missing.so: no such file"),
+        (1, "--against folder", "--against folder: not a file"),
+        (1, "--against text.so", "--against text.so: not a library that can be loaded"),
+        (1, "--plot folder", "--plot folder: it is a folder"),
+        (1, "--plot missing/roof.svg", "--plot missing/roof.svg: there is no folder missing"),
+        (1, "--against text.so --plot text.so", "this file is read"),
+        (2, "--symbol sgemm", "--against <FILE>"),
+        (2, "--rounds 0", "0 is not in 1..=10000"),
+        (2, "--threads 0", "0 is not in 1..=1024"),
+        (2, "--shapes 2x2x2:tc", "wanted ta, tb or tatb after the colon"),
+        (2, "--shapes 2x2x2 --set odd", "cannot be used with"),
+        (2, "--set round", "mlp, square, gemv, odd"),
+        (2, "--shapes 99999x99999x1", "larger than 2^28 elements"),
+        (2, "--json --csv", "cannot be used with"),
+    ] {
+        let message = place.fails(code, &format!("bench gemm {arguments}"));
+        assert!(message.contains(wanted), "{arguments}: {message}");
+    }
+    assert_eq!(place.files(), ["folder", "text.so"]);
 }
 
 /// The real MNIST, where it lies beside the project.

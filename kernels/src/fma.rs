@@ -3,15 +3,36 @@
 /// `a·b + c` rounded once, to nearest even.
 ///
 /// # Math
-/// The product of two `f32` is exact in `f64` (24 + 24 ≤ 53 bits). The sum is rounded to odd: when it is inexact, the
-/// neighbour whose last bit is set. A value rounded to odd with at least two spare bits rounds once more to
-/// the same `f32` as the exact value, subnormal results included.
+/// The product of two `f32` is exact in `f64` (24 + 24 ≤ 53 bits), so their sum is rounded once to `f64` and once more to `f32`. The
+/// second rounding can only go wrong where the first one has landed halfway between two `f32`, which lie in `f64` too: there, and
+/// below the normal numbers, where the halves lie elsewhere, the sum is rounded to odd instead: when it is inexact, the neighbour whose
+/// last bit is set. A value rounded to odd with at least two spare bits rounds once more to the same `f32` as the exact value,
+/// subnormal results included.
 /// # Source
 /// Boldo & Melquiond, "Emulation of FMA and correctly rounded sums", IEEE TC 57(4), 2008.
+#[inline]
 pub const fn fma(a: f32, b: f32, c: f32) -> f32 {
     let product = a as f64 * b as f64;
     let addend = c as f64;
     let sum = product + addend;
+    if rounds_again(sum) { sum as f32 } else { round_odd_first(product, addend, sum) }
+}
+
+/// The bits of an `f64` behind the last one of an `f32`, and their value halfway between two.
+pub(crate) const SPARE_BITS: u64 = (1 << 29) - 1;
+pub(crate) const HALFWAY: u64 = 1 << 28;
+
+/// Whether `sum as f32` is the exact sum rounded once: not halfway between two `f32`, and 0 or at least the smallest normal one.
+const fn rounds_again(sum: f64) -> bool {
+    let bits = sum.to_bits();
+    let magnitude = bits & (u64::MAX >> 1);
+    // Wrapping puts 0 above all others.
+    bits & SPARE_BITS != HALFWAY && magnitude.wrapping_sub(1) >= (f32::MIN_POSITIVE as f64).to_bits() - 1
+}
+
+/// `product + addend` rounded to odd, then to `f32`; `sum` is the same rounded to even. Rare, so that it is kept out of the loops.
+#[cold]
+const fn round_odd_first(product: f64, addend: f64, sum: f64) -> f32 {
     // The exact error of the sum (Knuth's TwoSum).
     let shadow = sum - product;
     let error = (product - (sum - shadow)) + (addend - shadow);
@@ -82,8 +103,31 @@ mod tests {
         same(2f32.powi(-75) * (1.0 + 2f32.powi(-23)), 2f32.powi(-75), -z);
     }
 
+    /// Sums that lie halfway between two `f32` but for less than an `f64` shows, on either side.
+    #[test]
+    fn a_hair_from_halfway() {
+        for exponent in -20..20 {
+            let c = 2f32.powi(exponent) * (1.0 + 2f32.powi(-23));
+            for half in [2f32.powi(exponent - 24), 3.0 * 2f32.powi(exponent - 24)] {
+                for hair in [1.0, 1.0 + 2f32.powi(-23), 1.0 - 2f32.powi(-24)] {
+                    for b in [1.0, 1.0 + 2f32.powi(-23), 1.0 - 2f32.powi(-24)] {
+                        same(half * hair, b, c);
+                        same(half * hair, -b, c);
+                        same(-half * hair, b, -c);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `PROPTEST_CASES`, which emulators lower, or as many as take no time.
+    fn config() -> ProptestConfig {
+        let config = ProptestConfig::default();
+        if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: 20_000, ..config } }
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(config())]
         #[test]
         fn any_bits(a: u32, b: u32, c: u32) {
             same(f32::from_bits(a), f32::from_bits(b), f32::from_bits(c));

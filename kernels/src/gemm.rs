@@ -5,16 +5,19 @@ mod epilogue;
 mod loops;
 mod microkernel;
 mod pack;
+mod packed;
+mod stream;
 
 pub use blocking::{K_BLOCK, k_block_len};
 pub use epilogue::Epilogue;
+pub use packed::{PackedMatrix, packed_len};
 
 use crate::isa::Isa;
 use crate::matrix::{Mat, MatMut, ShapeError, check_dimension, check_length};
 use crate::optimizer::MAX_STATES;
 use blocking::MAX_LANES;
 use epilogue::{Finish, Target};
-use loops::{Product, layout};
+use loops::{Factor, Product, layout};
 use pack::Operand;
 
 /// Blocked matrix product with a fused epilogue: `C ← epilogue(A·B)`.
@@ -39,14 +42,47 @@ pub fn gemm(
     isa: Isa,
     a: Mat<'_>,
     b: Mat<'_>,
+    c: MatMut<'_>,
+    epilogue: Epilogue<'_>,
+    scratch: &mut [f32],
+) -> Result<(), ShapeError> {
+    product(isa, a, (b.rows(), b.cols(), Factor::Plain(operand(b))), c, epilogue, scratch)
+}
+
+/// [`gemm`] with a B that was [packed](PackedMatrix::pack) before: faster where B is large and A has few rows.
+///
+/// # Math
+/// # Shapes
+/// # Numerics
+/// # Determinism
+/// As [`gemm`]; the bits are those of the product with the matrix that was packed (test `gemm_bits`).
+/// # Scratch
+/// At least [`gemm_scratch_len`] elements, contents unspecified before and after. Never allocates.
+/// # Errors
+/// As [`gemm`].
+pub fn gemm_packed(
+    isa: Isa,
+    a: Mat<'_>,
+    b: PackedMatrix<'_>,
+    c: MatMut<'_>,
+    epilogue: Epilogue<'_>,
+    scratch: &mut [f32],
+) -> Result<(), ShapeError> {
+    product(isa, a, (b.rows(), b.cols(), Factor::Packed(b.as_ptr())), c, epilogue, scratch)
+}
+
+fn product(
+    isa: Isa,
+    a: Mat<'_>,
+    (b_rows, b_cols, b): (usize, usize, Factor),
     mut c: MatMut<'_>,
     epilogue: Epilogue<'_>,
     scratch: &mut [f32],
 ) -> Result<(), ShapeError> {
     let (m, k, n) = (c.rows(), a.cols(), c.cols());
     check_dimension("a", "rows", m, a.rows())?;
-    check_dimension("b", "rows", k, b.rows())?;
-    check_dimension("b", "columns", n, b.cols())?;
+    check_dimension("b", "rows", k, b_rows)?;
+    check_dimension("b", "columns", n, b_cols)?;
     let finish = match epilogue {
         Epilogue::Store => Finish::Store,
         Epilogue::Bias { bias, activation } => {
@@ -77,7 +113,10 @@ pub fn gemm(
     if m == 0 || n == 0 {
         return Ok(());
     }
-    isa.run(Product { m, k, n, a: operand(a), b: operand(b), c: Target(operand_mut(&mut c)), finish, scratch });
+    // Blocks of scratch begin at a cache line.
+    let skip = scratch.as_ptr().align_offset(MAX_LANES * size_of::<f32>()).min(MAX_LANES - 1);
+    let scratch = scratch.as_mut_ptr().wrapping_add(skip);
+    isa.run(&Product { m, k, n, a: operand(a), b, c: Target(operand_mut(&mut c)), finish: &finish, scratch });
     Ok(())
 }
 

@@ -226,8 +226,9 @@ impl<'a> Mat<'a> {
         self.t().row_range(start, count).map(Self::t).map_err(rows_to_columns)
     }
 
+    /// Where element `(0, 0)` lies, if there is one: for code in other languages, which takes strides as they are.
     #[inline]
-    pub(crate) fn as_ptr(&self) -> *const f32 {
+    pub fn as_ptr(&self) -> *const f32 {
         self.ptr.as_ptr()
     }
 }
@@ -375,8 +376,9 @@ impl<'a> MatMut<'a> {
         Ok(self.split_at_col(start)?.1.split_at_col(count)?.0)
     }
 
+    /// Where element `(0, 0)` lies, if there is one: for code in other languages, which takes strides as they are.
     #[inline]
-    pub(crate) fn as_mut_ptr(&mut self) -> *mut f32 {
+    pub fn as_mut_ptr(&mut self) -> *mut f32 {
         self.ptr.as_ptr()
     }
 }

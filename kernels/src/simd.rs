@@ -10,7 +10,11 @@ mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
 mod twice;
+#[cfg(steadynet_vfma)]
+mod vfma;
 
 #[cfg(target_arch = "x86_64")]
 pub use avx2::Avx2;
@@ -19,9 +23,13 @@ pub use avx512::Avx512;
 #[cfg(target_arch = "aarch64")]
 pub use neon::Neon;
 pub use portable::Portable;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub use portable::PortableFma;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub use simd128::Simd128;
 pub(crate) use twice::Twice;
+#[cfg(steadynet_vfma)]
+pub use vfma::Vfma;
 
 use crate::reference::{ONE_BITS, ROUND_WITH_TWO_BIASES, THREE_QUARTERS_BITS};
 
@@ -32,11 +40,13 @@ pub trait Kernel {
 }
 
 /// A kernel and its token, as the closure that pulp calls inside a function with the token's target features.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 struct Inside<S, K> {
     simd: S,
     kernel: K,
 }
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 impl<S: Simd, K: Kernel> pulp::NullaryFnOnce for Inside<S, K> {
     type Output = K::Output;
     #[inline(always)]
@@ -85,6 +95,9 @@ pub trait Simd: Copy {
     /// Asks for the cache line at `ptr`, which need not be readable.
     #[inline(always)]
     fn prefetch(self, _ptr: *const f32) {}
+    /// As [`prefetch`](Self::prefetch), into the second-level cache, which has room for lines a power of two apart.
+    #[inline(always)]
+    fn prefetch_second_level(self, _ptr: *const f32) {}
     /// `−a`: the sign bit flipped, NaN included.
     fn neg(self, a: Self::F) -> Self::F;
     fn abs(self, a: Self::F) -> Self::F;
@@ -102,6 +115,7 @@ pub trait Simd: Copy {
     fn sub_u(self, a: Self::U, b: Self::U) -> Self::U;
     fn and_u(self, a: Self::U, b: Self::U) -> Self::U;
     fn or_u(self, a: Self::U, b: Self::U) -> Self::U;
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "others negate in one instruction"))]
     fn xor_u(self, a: Self::U, b: Self::U) -> Self::U;
     /// `a << N`, zeros shifted in.
     fn shl<const N: u32>(self, a: Self::U) -> Self::U;
@@ -224,6 +238,49 @@ pub trait Simd: Copy {
     /// # Safety
     /// `ptr` is valid for writing `count` elements.
     unsafe fn store_first(self, ptr: *mut f32, value: Self::F, count: usize);
+
+    /// `N` chains of fused multiply-adds side by side: `sums[v] ← x[p·x_stride]·w[p·w_stride + v·LANES ..] + sums[v]`, `p < len` ascending.
+    /// # Safety
+    /// Every element that the formula names, `LANES` of them at each place of `w`, is readable.
+    #[inline(always)]
+    unsafe fn chains<const N: usize>(
+        self,
+        len: usize,
+        x: *const f32,
+        x_stride: usize,
+        w: *const f32,
+        w_stride: usize,
+        sums: [Self::F; N],
+    ) -> [Self::F; N] {
+        // SAFETY: the caller's promise.
+        unsafe { chains(self, len, x, x_stride, w, w_stride, sums) }
+    }
+}
+
+/// [`Simd::chains`] as a loop.
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn chains<S: Simd, const N: usize>(
+    simd: S,
+    len: usize,
+    mut x: *const f32,
+    x_stride: usize,
+    mut w: *const f32,
+    w_stride: usize,
+    mut sums: [S::F; N],
+) -> [S::F; N] {
+    for _ in 0..len {
+        // SAFETY: the caller promises these elements for each of `len` steps; pointers past the last are made and not read.
+        unsafe {
+            let factor = simd.splat(*x);
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = simd.fma(factor, simd.load(w.add(v * S::LANES)), *sum);
+            }
+        }
+        (x, w) = (x.wrapping_add(x_stride), w.wrapping_add(w_stride));
+    }
+    sums
 }
 
 /// The longest vector that anything here makes: four of sixteen lanes, as one.

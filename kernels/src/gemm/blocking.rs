@@ -18,10 +18,12 @@ pub const fn k_block_len(k: usize) -> usize {
 pub(super) const MAX_NC: usize = 512;
 /// Rows of the block of sums that is kept when C cannot hold them: `SUM_ROWS × MAX_NC × 4 B = 448 KiB`.
 pub(super) const SUM_ROWS: usize = 224;
-/// Rows of A with which B streams past once, from end to end: so few that memory, not arithmetic, limits the product.
-pub(super) const STREAM_ROWS: usize = 3;
-/// Columns whose sums are kept while rows of B stream past: with the sums of earlier blocks, 2 × 8 KiB a row of A in the first-level cache.
-pub(super) const STREAM_COLS: usize = 2048;
+/// Most rows of A with which B streams past once, from end to end: so few that memory, not arithmetic, limits the product.
+pub(super) const STREAM_ROWS: usize = 16;
+/// Sums that are kept while rows of B stream past (and as many of earlier blocks): 16 KiB of the first-level cache.
+pub(super) const STREAM_SUMS: usize = 4096;
+/// Rows of B that stream past together: one way through the sums serves all of them.
+pub(super) const STREAMED: usize = 4;
 /// The widest vector, in lanes: what packed panels are padded to in the worst case.
 pub(super) const MAX_LANES: usize = 16;
 /// The most rows that a tile of any instruction set has.
@@ -49,6 +51,11 @@ pub(super) const fn copying_rows<S: Simd>() -> usize {
     if S::LANES == 1 { usize::MAX } else { S::TILE_ROWS.two.div_ceil(2) }
 }
 
+/// Rows of A that share what is read of a streaming B: a register for each of their elements in [`STREAMED`] columns, a sum a row, and one of B.
+pub(super) const fn rows_in_stream<S: Simd>() -> usize {
+    if S::TILE_ROWS.two > 6 { 6 } else { 3 }
+}
+
 /// The widest tile for what remains of a row of C, `cols` columns, when the matrix has `rows` rows. If not `padded`, the last vector of B
 /// is read in part, which costs time in the inner loop: in a tall tile it gets a panel of its own.
 ///
@@ -70,17 +77,12 @@ pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usi
     }
 }
 
-/// Columns of B in blocks of `k_block` rows to pack at a time, for `rows` rows of A.
-///
-/// One tile's width while the second-level cache holds all rows of A that meet the block: the packed panel then stays in or near the first-level
-/// cache. Else as many as fill half of the second-level cache: every block of columns reads A again from afar, so there should be few.
-pub(super) fn packed_cols(rows: usize, k_block: usize, n: usize) -> usize {
+/// Columns of B in blocks of `k_block` rows to pack at a time: half of the second-level cache, through which rows of A and C pass too.
+/// Every block of columns reads A again, so there should be few.
+pub(super) fn packed_cols(k_block: usize, n: usize) -> usize {
     const UNIT: usize = 2 * MAX_LANES;
-    let half = second_level_bytes() / 2 / size_of::<f32>() / k_block.max(1);
-    if rows <= half {
-        return UNIT;
-    }
-    let most = (half - half % UNIT).clamp(UNIT, MAX_NC);
+    let most = second_level_bytes() / 2 / size_of::<f32>() / k_block.max(1);
+    let most = (most - most % UNIT).clamp(UNIT, MAX_NC);
     // Equal blocks of whole tiles.
     n.div_ceil(n.div_ceil(most)).next_multiple_of(UNIT).min(most)
 }

@@ -1,11 +1,35 @@
 //! What happens to the sums of a product on their way into C.
 
-use super::pack::Operand;
+use super::blocking::{MAX_ROWS, MAX_TILE};
+use super::pack::{Operand, pack_panel};
 use crate::activation::{Activation, Function, with_function};
 use crate::matrix::{Mat, MatMut};
 use crate::optimizer::{MAX_STATES, Rule, Update, with_rule};
 use crate::simd::{Kernel, MOST_LANES, Simd, Twice};
 use core::marker::PhantomData;
+
+/// Calls `$vector!(simd, j)` for the vectors of a row of `$cols` elements: four at once, where there are so many, hide each other's latency.
+macro_rules! in_vectors {
+    ($simd:expr, $lanes:ident, $cols:expr, $vector:ident) => {{
+        let mut j = 0;
+        if const { $lanes::LANES > 1 } {
+            while $cols - j >= 4 * $lanes::LANES {
+                $vector!(Twice(Twice($simd)), j);
+                j += 4 * $lanes::LANES;
+            }
+        }
+        while j < $cols {
+            $vector!($simd, j);
+            j += $lanes::LANES;
+        }
+    }};
+}
+
+/// The number of lanes of the vectors of a token.
+#[inline(always)]
+fn lanes_of<S: Simd>(_: &S) -> usize {
+    S::LANES
+}
 
 /// What a product does with each sum `s[i,j] = Σₚ a[i,p]·b[p,j]`.
 #[derive(Debug)]
@@ -42,7 +66,6 @@ pub enum Epilogue<'a> {
 }
 
 /// An [`Epilogue`] with its operands as pointers, for the loops.
-#[derive(Clone, Copy)]
 pub(super) enum Finish {
     Store,
     Bias { bias: *const f32, activation: Activation },
@@ -53,7 +76,7 @@ pub(super) enum Finish {
 
 impl Finish {
     /// Whether C can hold the sums until the last block: only if its old content is not needed.
-    pub fn overwrites(self) -> bool {
+    pub fn overwrites(&self) -> bool {
         matches!(self, Finish::Store | Finish::Bias { .. } | Finish::Backward { .. })
     }
 }
@@ -76,42 +99,152 @@ pub(super) struct Block {
 #[derive(Clone, Copy)]
 pub(super) struct Target(pub Operand);
 
-/// Brings a block of sums through the epilogue into C. The sums may lie in C itself if the epilogue [overwrites](Finish::overwrites) and the
-/// block is not turned.
+/// Brings a block of sums through the epilogue into C. The sums may lie in C itself if the epilogue [overwrites](Finish::overwrites); what
+/// they are afterwards is unspecified if not.
 ///
 /// # Safety
-/// The sums are readable; the block's elements of C and of every operand of `finish` exist and, for C and the states, may be
+/// The sums are readable and writable; the block's elements of C and of every operand of `finish` exist and, for C and the states, may be
 /// written by this thread alone.
 #[inline(always)]
-pub(super) unsafe fn finish_block<S: Simd>(simd: S, finish: Finish, block: Block, c: Target) {
-    simd.vectorize(Apply { finish, block, c })
+pub(super) unsafe fn finish_block<S: Simd>(simd: S, finish: &Finish, block: Block, c: Target) {
+    // SAFETY: the caller's promises, which are those of each.
+    unsafe {
+        match *finish {
+            Finish::Store => {}
+            Finish::Bias { bias, activation } => activate(simd, activation, bias, block),
+            Finish::Backward { activation, saved } => derive(simd, activation, saved, block),
+            Finish::Accumulate { alpha } => return simd.vectorize(Each { block, c, element: Accumulate { alpha } }),
+            Finish::Update { update, states } => {
+                return with_rule!(update, rule => simd.vectorize(Each { block, c, element: Step { rule, states } }));
+            }
+        }
+        // The first sum's place in C.
+        if block.sums != c.0.at(block.row, block.col).ptr {
+            simd.vectorize(Each { block, c, element: Store })
+        }
+    }
 }
 
-struct Apply {
-    finish: Finish,
+/// `s ← σ(s + bias)` for a block of sums, in place.
+///
+/// # Safety
+/// The sums are readable and writable; the bias has an element for each column of C.
+#[inline(always)]
+unsafe fn activate<S: Simd>(simd: S, activation: Activation, bias: *const f32, block: Block) {
+    let bias = bias.wrapping_add(block.col);
+    with_function!(activation, F => simd.vectorize(Activate::<F> { bias, block, function: PhantomData }));
+}
+
+struct Activate<F> {
+    /// The bias of the first row or column.
+    bias: *const f32,
     block: Block,
-    c: Target,
+    function: PhantomData<F>,
 }
 
-impl Kernel for Apply {
+impl<F: Function> Kernel for Activate<F> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Apply { finish, block, c } = self;
-        match finish {
-            Finish::Store => each(simd, block, c, Store),
-            Finish::Bias { bias, activation } => with_function!(activation, F => {
-                each(simd, block, c, Bias::<F> { bias, function: PhantomData })
-            }),
-            Finish::Backward { activation, saved } => with_function!(activation, F => {
-                each(simd, block, c, Backward::<F> { saved, function: PhantomData })
-            }),
-            Finish::Accumulate { alpha } => each(simd, block, c, Accumulate { alpha }),
-            Finish::Update { update, states } => with_rule!(update, rule => {
-                each(simd, block, c, Step { rule, states })
-            }),
+        let Activate { bias, block, .. } = self;
+        for i in 0..block.rows {
+            let row = block.sums.wrapping_add(i * block.sums_row_stride).cast_mut();
+            // (A macro, because closures may miss the caller's target features.)
+            macro_rules! vector {
+                ($simd:expr, $j:expr) => {
+                    // SAFETY: `activate`'s caller promises the sums, and a bias for each column of C, which is a row of a turned block.
+                    unsafe {
+                        let count = (block.cols - $j).min(lanes_of(&$simd));
+                        let bias =
+                            if block.turned { $simd.splat(*bias.add(i)) } else { load($simd, bias.add($j), count) };
+                        let x = $simd.add(load($simd, row.add($j), count), bias);
+                        store($simd, row.add($j), F::forward($simd, x), count);
+                    }
+                };
+            }
+            in_vectors!(simd, S, block.cols, vector);
         }
+    }
+}
+
+/// `s ← s · σ′` for a block of sums, in place.
+///
+/// # Safety
+/// The sums are readable and writable; the block's elements exist in `saved`.
+#[inline(always)]
+unsafe fn derive<S: Simd>(simd: S, activation: Activation, saved: Operand, block: Block) {
+    let saved = saved.at(block.row, block.col);
+    let saved = if block.turned { saved.t() } else { saved };
+    if saved.col_stride == 1 {
+        with_function!(activation, F => simd.vectorize(Derive::<F> { saved, block, function: PhantomData }));
+        return;
+    }
+    // What lies across the block's rows is turned first, as much at a time as a tile has.
+    let cols = MAX_TILE / MAX_ROWS;
+    for i in (0..block.rows).step_by(MAX_ROWS) {
+        for j in (0..block.cols).step_by(cols) {
+            let mut turned = [0.0; MAX_TILE];
+            let part = Block {
+                sums: block.sums.wrapping_add(i * block.sums_row_stride + j),
+                rows: MAX_ROWS.min(block.rows - i),
+                cols: cols.min(block.cols - j),
+                ..block
+            };
+            let width = part.cols.div_ceil(S::LANES);
+            let stride = width * S::LANES;
+            // SAFETY: the part lies inside the block; its rows, padded to whole vectors, inside a tile.
+            unsafe { pack_panel(simd, saved.at(i, j), part.rows, part.cols, width, stride, turned.as_mut_ptr()) };
+            let saved = Operand { ptr: turned.as_ptr(), row_stride: stride, col_stride: 1 };
+            with_function!(activation, F => simd.vectorize(Derive::<F> { saved, block: part, function: PhantomData }));
+        }
+    }
+}
+
+struct Derive<F> {
+    /// Beginning at the block's first element, and in its order.
+    saved: Operand,
+    block: Block,
+    function: PhantomData<F>,
+}
+
+impl<F: Function> Kernel for Derive<F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Derive { saved, block, .. } = self;
+        for i in 0..block.rows {
+            let row = block.sums.wrapping_add(i * block.sums_row_stride).cast_mut();
+            macro_rules! vector {
+                ($simd:expr, $j:expr) => {
+                    // SAFETY: `derive`'s caller promises the sums and what is saved.
+                    unsafe {
+                        let count = (block.cols - $j).min(lanes_of(&$simd));
+                        let saved = load($simd, saved.at(i, $j).ptr, count);
+                        let d = load($simd, row.add($j), count);
+                        store($simd, row.add($j), F::backward($simd, d, saved), count);
+                    }
+                };
+            }
+            in_vectors!(simd, S, block.cols, vector);
+        }
+    }
+}
+
+/// The element-wise part of an epilogue for a block.
+struct Each<E> {
+    block: Block,
+    c: Target,
+    element: E,
+}
+
+impl<E: Element> Kernel for Each<E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        each(simd, self.block, self.c, self.element);
     }
 }
 
@@ -135,34 +268,6 @@ impl Element for Store {
     #[inline(always)]
     unsafe fn element<V: View>(self, _: V, sums: Vector<V>, _: Target) -> Vector<V> {
         sums
-    }
-}
-
-struct Bias<F> {
-    bias: *const f32,
-    function: PhantomData<F>,
-}
-
-impl<F: Function> Element for Bias<F> {
-    #[inline(always)]
-    unsafe fn element<V: View>(self, view: V, sums: Vector<V>, _: Target) -> Vector<V> {
-        // SAFETY: the bias has an element for each column.
-        let bias = unsafe { view.load_bias(self.bias) };
-        F::forward(view.simd(), view.simd().add(sums, bias))
-    }
-}
-
-struct Backward<F> {
-    saved: Operand,
-    function: PhantomData<F>,
-}
-
-impl<F: Function> Element for Backward<F> {
-    #[inline(always)]
-    unsafe fn element<V: View>(self, view: V, sums: Vector<V>, _: Target) -> Vector<V> {
-        // SAFETY: the saved outputs have the shape of C.
-        let saved = unsafe { view.load(self.saved) };
-        F::backward(view.simd(), sums, saved)
     }
 }
 
@@ -203,43 +308,19 @@ impl<R: Rule> Element for Step<R> {
     }
 }
 
-// Not derived: that would ask the type parameter, which is only a name, to be `Copy`.
-impl<F> Clone for Bias<F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<F> Copy for Bias<F> {}
-impl<F> Clone for Backward<F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<F> Copy for Backward<F> {}
-
 /// Takes every vector of the block through `element`. (Reached only through `finish_block`, which states the promises.)
 #[inline(always)]
 fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: E) {
-    if block.turned {
+    if const { S::LANES > 1 } && block.turned {
         return each_turned(simd, block, c, element);
     }
     for i in 0..block.rows {
-        let mut j = 0;
-        // Four or two vectors at once, where there are so many, hide each other's latency.
-        if S::LANES > 1 {
-            while block.cols - j >= 4 * S::LANES {
-                along(Twice(Twice(simd)), block, c, element, i, j);
-                j += 4 * S::LANES;
-            }
-            if block.cols - j >= 2 * S::LANES {
-                along(Twice(simd), block, c, element, i, j);
-                j += 2 * S::LANES;
-            }
+        macro_rules! vector {
+            ($simd:expr, $j:expr) => {
+                along($simd, block, c, element, i, $j)
+            };
         }
-        while j < block.cols {
-            along(simd, block, c, element, i, j);
-            j += S::LANES;
-        }
+        in_vectors!(simd, S, block.cols, vector);
     }
 }
 
@@ -286,10 +367,6 @@ trait View: Copy {
     /// # Safety
     /// The elements in view can be read.
     unsafe fn load(self, from: Operand) -> Vector<Self>;
-    /// The bias of each lane's column.
-    /// # Safety
-    /// There is an element for each column in view.
-    unsafe fn load_bias(self, bias: *const f32) -> Vector<Self>;
     /// # Safety
     /// The elements in view can be written.
     unsafe fn store(self, to: Target, value: Vector<Self>);
@@ -322,11 +399,6 @@ impl<S: Simd> View for Along<S> {
                 gather(self.simd, ptr, col_stride, self.count)
             }
         }
-    }
-    #[inline(always)]
-    unsafe fn load_bias(self, bias: *const f32) -> S::F {
-        // SAFETY: the caller promises an element for each column.
-        unsafe { load(self.simd, bias.add(self.col), self.count) }
     }
     #[inline(always)]
     unsafe fn store(self, to: Target, value: S::F) {
@@ -376,20 +448,10 @@ impl<S: Simd> View for Down<S> {
             let mut columns = [simd.splat(0.0); 4];
             for (q, column) in columns.iter_mut().enumerate().take(cols) {
                 let ptr = ptr.wrapping_add(q * col_stride);
-                *column =
-                    if row_stride == 1 { load(simd, ptr, rows) } else { gather(simd, ptr, row_stride, rows) };
+                *column = if row_stride == 1 { load(simd, ptr, rows) } else { gather(simd, ptr, row_stride, rows) };
             }
             four(columns)
         }
-    }
-    #[inline(always)]
-    unsafe fn load_bias(self, bias: *const f32) -> Vector<Self> {
-        let mut columns = [self.simd.splat(0.0); 4];
-        for (q, column) in columns.iter_mut().enumerate().take(self.cols) {
-            // SAFETY: the caller promises an element for each column.
-            *column = self.simd.splat(unsafe { *bias.add(self.col + q) });
-        }
-        four(columns)
     }
     #[inline(always)]
     unsafe fn store(self, to: Target, value: Vector<Self>) {

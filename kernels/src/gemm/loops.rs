@@ -1,12 +1,14 @@
 //! The loops around the microkernel, and the choice between them.
 
 use super::blocking::{
-    K_BLOCK, MAX_LANES, MAX_NC, MAX_ROWS, MAX_TILE, STREAM_COLS, STREAM_ROWS, SUM_ROWS, balanced, copying_rows,
-    k_block_len, packed_cols, tile_rows, tile_width,
+    K_BLOCK, MAX_LANES, MAX_NC, MAX_ROWS, MAX_TILE, PARTIAL_ROWS, STREAM_ROWS, STREAM_SUMS, STREAMED, SUM_ROWS,
+    balanced, copying_rows, k_block_len, packed_cols, rows_in_stream, tile_rows, tile_width,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::microkernel::{Lies, Tile, sum_tile};
 use super::pack::{Operand, pack_panel, pack_rows};
+use super::packed::{PANEL_COLS, panel_stride};
+use super::stream::Stream;
 use crate::caches::second_level_bytes;
 use crate::simd::{Kernel, Simd};
 
@@ -30,7 +32,8 @@ pub(super) const fn layout(m: usize, k: usize, n: usize) -> Layout {
     // Not `k_block_len`, which falls where one block becomes two: scratch for a batch must be enough for a smaller one.
     let k_block = min(k, K_BLOCK);
     let cols = min(n, MAX_NC).next_multiple_of(2 * MAX_LANES);
-    let stream = 2 * min(m, STREAM_ROWS) * min(n, STREAM_COLS).next_multiple_of(MAX_LANES);
+    // At most `STREAM_SUMS` sums of columns padded to whole vectors.
+    let stream = 2 * min(min(m, STREAM_ROWS) * min(n, STREAM_SUMS).next_multiple_of(MAX_LANES), STREAM_SUMS);
     let sums = if k > K_BLOCK { min(m, SUM_ROWS) * cols } else { 0 };
     Layout {
         b: k_block * cols,
@@ -60,44 +63,117 @@ pub(super) struct Product<'a> {
     pub k: usize,
     pub n: usize,
     pub a: Operand,
-    pub b: Operand,
+    pub b: Factor,
     pub c: Target,
-    pub finish: Finish,
-    pub scratch: &'a mut [f32],
+    pub finish: &'a Finish,
+    /// At a cache line, with room for [`layout`] in either order.
+    pub scratch: *mut f32,
 }
 
-impl Kernel for Product<'_> {
+/// B as a product takes it.
+#[derive(Clone, Copy)]
+pub(super) enum Factor {
+    /// As it lies.
+    Plain(Operand),
+    /// As [`PackedMatrix`](super::PackedMatrix) lays it out.
+    Packed(*const f32),
+}
+
+// (By reference, so that a small product is not copied on its way to its instruction set.)
+impl Kernel for &Product<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Product { m, k, n, a, b, c, finish, scratch } = self;
-        // Blocks of scratch begin at a cache line.
-        let skip = scratch.as_ptr().align_offset(MAX_LANES * size_of::<f32>()).min(MAX_LANES - 1);
-        let scratch = scratch.as_mut_ptr().wrapping_add(skip);
-        // A single row or column has no neighbour, so its stride may be what serves best.
-        let a = Operand {
-            row_stride: if m == 1 { 1 } else { a.row_stride },
-            col_stride: if k == 1 { 1 } else { a.col_stride },
-            ..a
-        };
-        let b = Operand {
-            row_stride: if k == 1 { 1 } else { b.row_stride },
-            col_stride: if n == 1 { 1 } else { b.col_stride },
-            ..b
-        };
-        let whole = Loops { simd, m, k, n, a, b, c, finish, row: 0, col: 0, turned: false, scratch };
-        for part in whole.divided().into_iter().flatten() {
-            // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C and the states are lent mutably, and the
-            // scratch has the length for either order.
-            unsafe { part.run() }
+        // SAFETY: `gemm` checked the shapes, the views vouch for their elements, and C is lent mutably.
+        if unsafe { self.run_as_one_tile(simd) } {
+            return;
         }
+        let &Product { m, k, n, a, b, c, finish, scratch } = self;
+        // A single row or column has no neighbour, so its stride may be what serves best.
+        let single = |operand: Operand, rows: usize, cols: usize| Operand {
+            row_stride: if rows == 1 { 1 } else { operand.row_stride },
+            col_stride: if cols == 1 { 1 } else { operand.col_stride },
+            ..operand
+        };
+        let a = single(a, m, k);
+        let panel_cols = if let Factor::Packed(_) = b { PANEL_COLS } else { n };
+        for jc in (0..n).step_by(panel_cols) {
+            let cols = panel_cols.min(n - jc);
+            let (b, packed) = match b {
+                Factor::Plain(b) => (single(b, k, n), false),
+                Factor::Packed(ptr) => {
+                    let row_stride = panel_stride(cols);
+                    (Operand { ptr: ptr.wrapping_add(jc * k), row_stride, col_stride: 1 }, true)
+                }
+            };
+            let whole = Loops { simd, m, k, n: cols, a, b, c, finish, row: 0, col: jc, turned: false, packed, scratch };
+            for part in whole.divided().iter().flatten() {
+                // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C and the states are lent mutably, and the
+                // scratch has the length for either order.
+                unsafe { part.run() }
+            }
+        }
+    }
+}
+
+impl Product<'_> {
+    /// Whether the product was small and plain enough to be one tile, whose sums go straight to C: then it is done. Small products take less
+    /// time than the choice between the ways to divide larger ones.
+    ///
+    /// # Safety
+    /// The shapes fit the operands, and C may be written.
+    #[inline(always)]
+    unsafe fn run_as_one_tile<S: Simd>(&self, simd: S) -> bool {
+        let &Product { m, k, n, a, b: Factor::Plain(b), c, finish, .. } = self else { return false };
+        let width = n.div_ceil(S::LANES);
+        let last = n - (width - 1) * S::LANES;
+        let tile = matches!(width, 1..=4 | 8)
+            && m <= tile_rows(S::TILE_ROWS, width)
+            && (last == S::LANES || width == 1 || m <= PARTIAL_ROWS)
+            && k <= K_BLOCK;
+        if !(tile && b.col_stride == 1 && c.0.col_stride == 1 && (a.row_stride == 1 || a.col_stride == 1)) {
+            return false;
+        }
+        let (false, Finish::Store | Finish::Bias { .. }) = (const { S::LANES == 1 }, finish) else { return false };
+        let tile = Tile {
+            k,
+            k_block: k,
+            a: a.ptr,
+            a_row_stride: a.row_stride,
+            a_col_stride: a.col_stride,
+            b: b.ptr,
+            b_stride: b.row_stride,
+            b_lies: Lies::Along,
+            copy: core::ptr::null_mut(),
+            c: c.0.ptr.cast_mut(),
+            c_row_stride: c.0.row_stride,
+            add: false,
+            last,
+        };
+        // SAFETY: the tile is the product.
+        unsafe {
+            sum_tile(simd, m, width, &tile);
+            if !matches!(finish, Finish::Store) {
+                let block = Block {
+                    sums: tile.c,
+                    sums_row_stride: tile.c_row_stride,
+                    rows: m,
+                    cols: n,
+                    row: 0,
+                    col: 0,
+                    turned: false,
+                };
+                finish_block(simd, finish, block, c);
+            }
+        }
+        true
     }
 }
 
 /// The loops around the microkernel, for a product whose vectors run along the rows of B.
 #[derive(Clone, Copy)]
-struct Loops<S> {
+struct Loops<'a, S> {
     simd: S,
     m: usize,
     k: usize,
@@ -105,20 +181,26 @@ struct Loops<S> {
     a: Operand,
     b: Operand,
     c: Target,
-    finish: Finish,
+    finish: &'a Finish,
     /// Where this part of the product begins: row and column as the loops see them.
     row: usize,
     col: usize,
     /// The product is `Cᵀ = Bᵀ·Aᵀ`: what the loops call row `i`, column `j` is row `j`, column `i` of `c`.
     turned: bool,
+    /// B is a panel that was packed before: near, and its rows are readable to the end of the last vector.
+    packed: bool,
     scratch: *mut f32,
 }
 
-impl<S: Simd> Loops<S> {
+impl<S: Simd> Loops<'_, S> {
     /// The product in the order that is cheaper, or in two parts: the columns that fill vectors, and the rest with vectors down
     /// the rows of A.
     #[inline(always)]
     fn divided(self) -> [Option<Self>; 2] {
+        let direct = self.b.col_stride == 1 && self.c_as_seen().col_stride == 1;
+        if const { S::LANES == 1 } || direct && (self.m == 1 || self.n.is_multiple_of(S::LANES)) {
+            return [Some(self), None];
+        }
         let turned = Loops {
             m: self.n,
             n: self.m,
@@ -127,12 +209,10 @@ impl<S: Simd> Loops<S> {
             row: self.col,
             col: self.row,
             turned: !self.turned,
+            packed: false,
             ..self
         };
         let cost = self.cost();
-        if S::LANES == 1 || self.m == 1 && self.b.col_stride == 1 {
-            return [Some(self), None];
-        }
         let rest = self.n % S::LANES;
         if rest > 0 && rest < self.n {
             let at = self.n - rest;
@@ -148,7 +228,7 @@ impl<S: Simd> Loops<S> {
     /// What the product costs in this order, in multiply-adds of vectors: those of its sums, and what it takes to turn operands and results
     /// that lie across its vectors (5 instructions for a vector).
     #[inline(always)]
-    fn cost(self) -> usize {
+    fn cost(&self) -> usize {
         const TURN: usize = 5;
         let sums = self.m.saturating_mul(self.k).saturating_mul(self.n.div_ceil(S::LANES));
         let b = if self.b.col_stride == 1 { 0 } else { self.k.saturating_mul(self.n) };
@@ -158,7 +238,7 @@ impl<S: Simd> Loops<S> {
 
     /// C with rows and columns as the loops see them.
     #[inline(always)]
-    fn c_as_seen(self) -> Operand {
+    fn c_as_seen(&self) -> Operand {
         if self.turned { self.c.0.t() } else { self.c.0 }
     }
 
@@ -166,21 +246,16 @@ impl<S: Simd> Loops<S> {
     /// `a`, `b` and `c` (and the operands of `finish`) have the shapes `(m, k)`, `(k, n)`, `(m, n)`; `c` and states are this thread's
     /// alone; `scratch` has room for [`layout`]`(m, k, n)`.
     #[inline(always)]
-    unsafe fn run(self) {
+    unsafe fn run(&self) {
         let a_direct = self.a.row_stride == 1 || self.a.col_stride == 1;
-        let tall = tile_rows(S::TILE_ROWS, 2);
         // SAFETY: the caller's promise is that of each.
         unsafe {
             if self.b.col_stride != 1 {
                 let turns = self.b.row_stride == 1 && self.a.row_stride == 1 && self.m <= S::TURNED_ROWS[0];
                 if turns { self.run_in_place(true) } else { self.run_packed() }
-            } else if self.m <= STREAM_ROWS && self.streams() {
-                match self.m {
-                    1 => self.run_streamed::<1>(),
-                    2 => self.run_streamed::<2>(),
-                    _ => self.run_streamed::<3>(),
-                }
-            } else if !a_direct || self.m > 2 * tall && self.too_large() {
+            } else if const { S::LANES > 1 } && self.m <= STREAM_ROWS && self.far() {
+                self.run_streamed()
+            } else if !a_direct || self.m >= copying_rows::<S>() && self.far() {
                 self.run_packed()
             } else {
                 self.run_in_place(false)
@@ -188,22 +263,16 @@ impl<S: Simd> Loops<S> {
         }
     }
 
-    /// Whether B streams past from memory or a far cache.
+    /// Whether B comes from afar: the second-level cache cannot hold it.
     #[inline(always)]
-    fn streams(&self) -> bool {
-        S::LANES > 1 && self.k.saturating_mul(self.n) > second_level_bytes() / 2 / size_of::<f32>()
-    }
-
-    /// Whether the second-level cache cannot hold B as it lies.
-    #[inline(always)]
-    fn too_large(&self) -> bool {
+    fn far(&self) -> bool {
         let bytes = self.k.saturating_mul(self.n).saturating_mul(size_of::<f32>());
-        bytes > second_level_bytes() / 2 || rows_collide(self.b.row_stride) && self.k > 256
+        !self.packed && bytes > second_level_bytes() / 4 * 5
     }
 
     /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy.
     #[inline(always)]
-    unsafe fn run_in_place(self, across: bool) {
+    unsafe fn run_in_place(&self, across: bool) {
         let k_block = k_block_len(self.k);
         let mut jc = 0;
         // 1. Panels of B, as wide as a tile; each stays in the first-level cache as far as it fits.
@@ -212,7 +281,7 @@ impl<S: Simd> Loops<S> {
                 // Two vectors if they are full and there are registers for them.
                 1 + usize::from(self.n - jc >= 2 * S::LANES && self.m <= S::TURNED_ROWS[1])
             } else {
-                tile_width::<S>(self.m, self.n - jc, false)
+                tile_width::<S>(self.m, self.n - jc, self.packed)
             };
             let cols = (width * S::LANES).min(self.n - jc);
             let max_rows = if across { S::TURNED_ROWS[width - 1] } else { tile_rows(S::TILE_ROWS, width) };
@@ -228,7 +297,11 @@ impl<S: Simd> Loops<S> {
                     a_col_stride: a.col_stride,
                     b: self.b.at(0, jc).ptr,
                     b_stride: if across { self.b.col_stride } else { self.b.row_stride },
-                    b_lies: if across { Lies::Across } else { Lies::Along },
+                    b_lies: match (across, self.packed) {
+                        (true, _) => Lies::Across,
+                        (false, true) => Lies::Padded,
+                        (false, false) => Lies::Along,
+                    },
                     copy: core::ptr::null_mut(),
                     c: core::ptr::null_mut(),
                     c_row_stride: 0,
@@ -242,45 +315,40 @@ impl<S: Simd> Loops<S> {
         }
     }
 
-    /// Few rows of A: each row of B is read once, from end to end, several at a time, and the sums of all columns stay in the
+    /// Few rows of A: each row of B is read once, from end to end, some at a time, and the sums of all columns stay in the
     /// first-level cache.
     #[inline(always)]
-    unsafe fn run_streamed<const MR: usize>(self) {
-        // Rows of B at a time: enough to pay for reading and writing the sums, with a register for each element of A.
-        let together = const { if MR == 1 { 8 } else { 4 } };
+    unsafe fn run_streamed(&self) {
         let k_block = k_block_len(self.k).max(1);
         let simd = self.simd;
-        for jc in (0..self.n).step_by(STREAM_COLS) {
-            let cols = STREAM_COLS.min(self.n - jc);
+        let max_cols = STREAM_SUMS / self.m / MAX_LANES * MAX_LANES;
+        for jc in (0..self.n).step_by(max_cols) {
+            let cols = max_cols.min(self.n - jc);
             let stride = cols.next_multiple_of(S::LANES);
-            let (chain, total) = (self.scratch, self.scratch.wrapping_add(MR * stride));
+            let (total, chain) = (self.scratch, self.scratch.wrapping_add(self.m * stride));
             for pc in (0..self.k).step_by(k_block) {
                 let end = self.k.min(pc + k_block);
-                let to = if pc == 0 { total } else { chain };
                 let mut p = pc;
                 while p < end {
-                    let rows = if end - p >= together { together } else { 1 };
-                    let step = Stream::<MR> {
-                        a: self.a.at(0, p),
-                        b: self.b.at(p, jc),
-                        cols,
-                        sums: to,
-                        sums_row_stride: stride,
-                        first: p == pc,
-                    };
-                    // SAFETY: the rows lie inside the product; the scratch has room for two blocks of sums.
-                    unsafe {
-                        match rows {
-                            8 => step.run::<8, S>(simd),
-                            4 => step.run::<4, S>(simd),
-                            _ => step.run::<1, S>(simd),
-                        }
+                    let together = if end - p >= STREAMED { STREAMED } else { 1 };
+                    for index in 0..self.m.div_ceil(rows_in_stream::<S>()) {
+                        let (i, rows) = balanced(self.m, rows_in_stream::<S>(), index);
+                        let stream = Stream {
+                            a: self.a.at(i, p),
+                            b: self.b.at(p, jc),
+                            cols,
+                            sums: if pc == 0 { total } else { chain }.wrapping_add(i * stride),
+                            sums_row_stride: stride,
+                            first: p == pc,
+                        };
+                        // SAFETY: the rows lie inside the product; the scratch has room for two blocks of sums.
+                        unsafe { stream.run(simd, rows, together) }
                     }
-                    p += rows;
+                    p += together;
                 }
                 if pc > 0 {
-                    for j in (0..MR * stride).step_by(S::LANES) {
-                        // SAFETY: both blocks have `MR · stride` elements.
+                    for j in (0..self.m * stride).step_by(S::LANES) {
+                        // SAFETY: both blocks have `m · stride` elements.
                         unsafe {
                             let sum = simd.add(simd.load(total.add(j)), simd.load(chain.add(j)));
                             simd.store(total.add(j), sum);
@@ -291,7 +359,7 @@ impl<S: Simd> Loops<S> {
             let block = Block {
                 sums: total,
                 sums_row_stride: stride,
-                rows: MR,
+                rows: self.m,
                 cols,
                 row: self.row,
                 col: self.col + jc,
@@ -304,13 +372,13 @@ impl<S: Simd> Loops<S> {
 
     /// Operands copied block by block in the order in which the microkernel reads them.
     #[inline(always)]
-    unsafe fn run_packed(self) {
+    unsafe fn run_packed(&self) {
         let Layout { b: b_len, a: a_len, .. } = layout(self.m, self.k, self.n);
         let (packed_b, packed_a, sums) =
             (self.scratch, self.scratch.wrapping_add(b_len), self.scratch.wrapping_add(b_len + a_len));
         let k_block = k_block_len(self.k).max(1);
         let blocks = self.k.div_ceil(k_block).max(1);
-        let max_nc = packed_cols(self.m, k_block, self.n);
+        let max_nc = packed_cols(k_block, self.n);
         // Between blocks of k the sums stay in C where they can, else in a block of scratch.
         let in_c = self.sums_in_c();
         let sum_rows = if in_c || blocks == 1 { self.m } else { SUM_ROWS };
@@ -354,7 +422,7 @@ impl<S: Simd> Loops<S> {
                                 && rows >= copying_rows::<S>();
                             if index == 0 && !copies {
                                 // SAFETY: the panel lies inside B, and the scratch has `kc ≤ k_block` rows of `nc` columns, padded to whole tiles.
-                                unsafe { pack_panel(self.simd, b, kc, cols, width, panel) }
+                                unsafe { pack_panel(self.simd, b, kc, cols, width, width * S::LANES, panel) }
                             }
                             let tile = Tile {
                                 k: kc,
@@ -456,67 +524,11 @@ impl<S: Simd> Loops<S> {
         // SAFETY: the caller put the tile inside the product; a tile has at most MAX_TILE elements; the sums are
         // written before they are read.
         unsafe {
-            sum_tile(self.simd, rows, width, tile);
+            sum_tile(self.simd, rows, width, &tile);
             if complete && !(self.sums_in_c() && matches!(self.finish, Finish::Store)) {
                 let block =
                     Block { sums: tile.c, sums_row_stride: tile.c_row_stride, rows, cols, row, col, turned: false };
                 self.finish_seen(block)
-            }
-        }
-    }
-}
-
-/// Some rows of B times the elements of `MR` rows of A that meet them, added to the sums of `cols` columns.
-struct Stream<const MR: usize> {
-    a: Operand,
-    b: Operand,
-    cols: usize,
-    sums: *mut f32,
-    sums_row_stride: usize,
-    /// Whether the sums begin here.
-    first: bool,
-}
-
-impl<const MR: usize> Stream<MR> {
-    /// # Safety
-    /// `rows` rows of `cols` columns of B and the elements of A that meet them are readable, `MR` rows of sums, padded to whole vectors,
-    /// are writable.
-    #[inline(always)]
-    unsafe fn run<const ROWS: usize, S: Simd>(self, simd: S) {
-        let Stream { a, b, cols, sums, sums_row_stride, first } = self;
-        // SAFETY: the caller promises every element.
-        unsafe {
-            let mut x = [[simd.splat(0.0); ROWS]; MR];
-            for (i, x) in x.iter_mut().enumerate() {
-                for (p, x) in x.iter_mut().enumerate() {
-                    *x = simd.splat(*a.at(i, p).ptr);
-                }
-            }
-            macro_rules! vector {
-                ($j:expr, $load:ident $(, $count:expr)?) => {{
-                    let mut row = [simd.splat(0.0); MR];
-                    if !first {
-                        for (i, row) in row.iter_mut().enumerate() {
-                            *row = simd.load(sums.add(i * sums_row_stride + $j));
-                        }
-                    }
-                    for p in 0..ROWS {
-                        let y = simd.$load(b.ptr.wrapping_add(p * b.row_stride + $j) $(, $count)?);
-                        for (row, x) in row.iter_mut().zip(&x) {
-                            *row = simd.fma(x[p], y, *row);
-                        }
-                    }
-                    for (i, &row) in row.iter().enumerate() {
-                        simd.store(sums.add(i * sums_row_stride + $j), row);
-                    }
-                }};
-            }
-            let whole = cols - cols % S::LANES;
-            for j in (0..whole).step_by(S::LANES) {
-                vector!(j, load);
-            }
-            if whole < cols {
-                vector!(whole, load_first, cols - whole);
             }
         }
     }

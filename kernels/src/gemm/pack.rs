@@ -48,13 +48,20 @@ pub(super) unsafe fn pack_rows(from: Operand, rows: usize, cols: usize, stride: 
     }
 }
 
-/// Copies `rows × cols` of B to `to` as a panel of `width` vectors a row, the lanes behind the last column unspecified.
+/// Copies `rows × cols` of B to `to` as rows of `width` vectors, `stride` elements apart; the lanes behind the last column are unspecified.
 ///
 /// # Safety
-/// The block is readable; `to` is writable for `rows · width · LANES` elements and lies apart from it; `(width − 1) · LANES < cols`.
+/// The block is readable; `to` is writable for `rows` times `width` vectors and lies apart from it; `(width − 1) · LANES < cols`.
 #[inline(always)]
-pub(super) unsafe fn pack_panel<S: Simd>(simd: S, from: Operand, rows: usize, cols: usize, width: usize, to: *mut f32) {
-    let stride = width * S::LANES;
+pub(super) unsafe fn pack_panel<S: Simd>(
+    simd: S,
+    from: Operand,
+    rows: usize,
+    cols: usize,
+    width: usize,
+    stride: usize,
+    to: *mut f32,
+) {
     // SAFETY: every index is below the extents that the caller promises.
     unsafe {
         if from.col_stride == 1 {

@@ -65,6 +65,11 @@ impl Simd for Avx2 {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(ptr.cast()) }
     }
     #[inline(always)]
+    fn prefetch_second_level(self, ptr: *const f32) {
+        // SAFETY: a prefetch accesses nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(ptr.cast()) }
+    }
+    #[inline(always)]
     fn neg(self, a: __m256) -> __m256 {
         self.from_bits(self.xor_u(self.to_bits(a), self.splat_u(0x8000_0000)))
     }
@@ -189,7 +194,8 @@ impl Simd for Avx2 {
                             1 => self.0.sse._mm_store_ss(&mut *to, half),
                             _ => {
                                 // A masked store is slow on some processors.
-                                to.cast::<f64>().write_unaligned(self.0.sse2._mm_cvtsd_f64(self.0.sse2._mm_castps_pd(half)));
+                                to.cast::<f64>()
+                                    .write_unaligned(self.0.sse2._mm_cvtsd_f64(self.0.sse2._mm_castps_pd(half)));
                                 if cols == 3 {
                                     *to.add(2) = self.0.sse._mm_cvtss_f32(self.0.sse._mm_movehl_ps(half, half));
                                 }

@@ -65,6 +65,11 @@ impl Simd for Avx512 {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(ptr.cast()) }
     }
     #[inline(always)]
+    fn prefetch_second_level(self, ptr: *const f32) {
+        // SAFETY: a prefetch accesses nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(ptr.cast()) }
+    }
+    #[inline(always)]
     fn neg(self, a: __m512) -> __m512 {
         self.from_bits(self.xor_u(self.to_bits(a), self.splat_u(0x8000_0000)))
     }

@@ -1,6 +1,6 @@
 //! NEON: 4 lanes, 32 registers. Part of every AArch64 target.
 
-use super::{Inside, Kernel, Portable, Simd, TileRows};
+use super::{Inside, Kernel, PortableFma, Simd, TileRows};
 use core::arch::aarch64::*;
 use pulp::aarch64::Neon as Token;
 
@@ -12,15 +12,15 @@ impl Simd for Neon {
     type F = float32x4_t;
     type U = uint32x4_t;
     type M = uint32x4_t;
-    type Single = Portable;
+    type Single = PortableFma;
 
     const LANES: usize = 4;
     const TILE_ROWS: TileRows = TileRows { one: 14, two: 12, three: 8, four: 6, eight: 3 };
     const TURNED_ROWS: [usize; 2] = [11, 11];
 
     #[inline(always)]
-    fn single(self) -> Portable {
-        Portable
+    fn single(self) -> PortableFma {
+        PortableFma(self.0)
     }
     #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {

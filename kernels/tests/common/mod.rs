@@ -18,6 +18,12 @@ pub const UPDATES: [Update; 10] = [
     Update::Adam { rate: 0.001, beta1: 0.8, beta2: 0.999, epsilon: 1e-8, correction: 3.0, l2: 0.0, shrink: 0.001 },
 ];
 
+/// So many cases, or `PROPTEST_CASES`, which emulators lower.
+pub fn cases(cases: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases, ..config } }
+}
+
 /// A number for an element, from a seed: mostly ordinary, sometimes special.
 pub fn value(seed: u64, index: usize, specials: bool) -> f32 {
     // SplitMix64.

@@ -15,7 +15,7 @@ pub struct Limit {
 impl Limit {
     pub fn new(isa: Isa) -> Limit {
         let mut limit = Limit { isa, iterations: 1000 };
-        while limit.time().0 < SECONDS && limit.iterations < 1 << 40 {
+        while limit.time().0 < SECONDS && limit.iterations < usize::MAX / 4 {
             limit.iterations *= 2;
         }
         limit
