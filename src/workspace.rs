@@ -124,6 +124,7 @@ impl<'a> Block<'a> {
 
 /// The column blocks that a pass through one layer touches, taken out of the rows without overlap: a block to read and,
 /// behind it, a block to write.
+#[inline]
 pub(crate) fn read_write<'a>(
     rows: &'a mut MatMut<'_>,
     read: (usize, usize),

@@ -33,9 +33,7 @@ fn with_epilogue(
     let epilogue = match kind {
         Kind::Store => Epilogue::Store,
         Kind::Bias => Epilogue::Bias { bias: &bias, activation: Activation::Sigmoid },
-        Kind::Backward => {
-            Epilogue::Backward { activation: Activation::Tanh, saved: Mat::new(&saved, m, n).unwrap() }
-        }
+        Kind::Backward => Epilogue::Backward { activation: Activation::Tanh, saved: Mat::new(&saved, m, n).unwrap() },
         Kind::Accumulate => Epilogue::Accumulate { alpha: 0.3 },
         Kind::Update => {
             Epilogue::Update { update: Update::Momentum { lr: 0.1, momentum: 0.9, l2: 0.01 }, states: &mut states }

@@ -4,6 +4,7 @@ mod bars;
 mod gemm;
 mod limit;
 mod predict;
+mod profile;
 mod train;
 mod workload;
 

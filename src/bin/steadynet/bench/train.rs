@@ -1,6 +1,7 @@
 //! `steadynet bench train`: training steps and epochs against the machine's own limit.
 
 use super::bars::Bars;
+use super::profile::profile;
 use super::workload::{Choice, Place, Workload, labels, median, numbers};
 use crate::failure::Failure;
 use crate::output::{check_writable, print, print_json};
@@ -24,6 +25,9 @@ pub struct Train {
     /// What to measure
     #[arg(value_name = "NAME", default_values = ["W1", "W2", "W3"], value_parser = PossibleValuesParser::new(Workload::TRAIN))]
     workloads: Vec<String>,
+    /// Say where the time of a step on one thread goes
+    #[arg(long, conflicts_with = "json")]
+    profile: bool,
     #[command(flatten)]
     choice: Choice,
 }
@@ -65,7 +69,13 @@ impl Train {
             let rows: Vec<_> = rows.iter().map(Row::json).collect();
             return print_json(&json!({ "rounds": self.choice.rounds, "workloads": rows }));
         }
-        print(table(&rows))
+        let mut text = table(&rows);
+        for row in rows.iter().filter(|row| self.profile && row.threads == 1) {
+            text += &format!("{}\n", row.workload.name);
+            let isa = steadynet::Isa::from_name(row.isa).unwrap_or_default();
+            text += &profile(&row.workload, isa, row.step, row.peak)?;
+        }
+        print(text)
     }
 }
 
