@@ -237,10 +237,10 @@ fn cut(m: usize, n: usize, col_unit: usize, left: usize, parts: usize) -> Cut {
     let row_unit = if n < LINE { LINE } else { 1 };
     let share = |extent: usize, unit: usize| {
         let units = extent.div_ceil(unit);
-        let first = (units * left + parts / 2) / parts;
+        let at = ((units * left + parts / 2) / parts * unit).min(extent);
         // The larger share of the work, in 256ths, if those of all parts are alike.
-        let larger = (first * parts).div_ceil(left).max(((units - first) * parts).div_ceil(parts - left));
-        ((first * unit).min(extent), larger * 256 / units.max(1))
+        let larger = (at * parts).div_ceil(left).max(((extent - at) * parts).div_ceil(parts - left));
+        (at, larger * 256 / extent.max(1))
     };
     let (row, by_rows) = share(m, row_unit);
     let (col, by_cols) = share(n, col_unit);

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Owned, ROW_MAJOR, Storage, UPDATES, assert_same, value};
 use steadynet_kernels::{
-    Activation, Isa, Mat, MatMut, ShapeError, Update, activate, activation_backward, log_sum_exp, reference,
+    Activation, Isa, Mat, MatMut, ShapeError, activate, activation_backward, log_sum_exp, reference,
     sigmoid_cross_entropy, softmax, softmax_cross_entropy, squared_error, update,
 };
 

@@ -79,7 +79,7 @@ fn reference_step(
         let ones = vec![1.0; batch];
         let blocks = [
             (Mat::new(&activations[l], batch, inputs).unwrap().t(), starts[l], inputs, update),
-            (Mat::new(&ones, 1, batch).unwrap(), starts[l] + inputs * outputs, 1, update.with_decay(0.0)),
+            (Mat::new(&ones, 1, batch).unwrap(), starts[l] + inputs * outputs, 1, update.without_decay()),
         ];
         for (a, start, rows, update) in blocks {
             let range = start..start + rows * outputs;

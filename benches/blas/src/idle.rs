@@ -1,51 +1,66 @@
 //! Waiting for the end of active waiting.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
-/// Returns when the threads of libraries do not wait actively any more for work that will not come: when the process has used little
-/// of the processors' time for a moment. Gives up after 300 ms.
+/// Returns when the threads of libraries do not wait actively any more for work that will not come: when no thread of the process runs
+/// but this one. Gives up after 300 ms. (Where the system does not tell, it simply sleeps for 30 ms.)
 ///
 /// After a product on several threads, a library's threads spin for 10 to 200 ms in hope of the next one. They would take the processors
 /// from the library that is measured then.
 pub fn wait_until_idle() {
-    const MOMENT: Duration = Duration::from_micros(300);
     let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(300) {
-        let (before, moment) = (processor_time(), Instant::now());
-        std::thread::sleep(MOMENT);
-        let (Some(before), Some(after)) = (before, processor_time()) else { continue };
-        if after.saturating_sub(before) < moment.elapsed() / 3 {
-            return;
+    // One who waits actively may sleep for a moment.
+    let mut idle = 0;
+    while idle < 4 && start.elapsed() < Duration::from_millis(300) {
+        match others_run() {
+            Some(true) => idle = 0,
+            Some(false) => idle += 1,
+            None => return std::thread::sleep(Duration::from_millis(30)),
+        }
+        std::thread::sleep(Duration::from_micros(100));
+    }
+}
+
+/// Whether another thread of this process runs or is ready to. Its state says so at once; the clock of processor time lags behind by a
+/// tick of the scheduler, as long as the whole measurement.
+fn others_run() -> Option<bool> {
+    let this = fs::read_link("/proc/thread-self").ok()?;
+    for thread in fs::read_dir("/proc/self/task").ok()? {
+        let thread = thread.ok()?;
+        if Some(thread.file_name().as_os_str()) == this.file_name() {
+            continue;
+        }
+        // (A thread that has ended meanwhile has no state.)
+        let Ok(stat) = fs::read_to_string(thread.path().join("stat")) else { continue };
+        // `number (name) state …`, with a name that may hold anything.
+        if stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('R')) {
+            return Some(true);
         }
     }
+    Some(false)
 }
 
-/// Time that all threads of the process have run, where the system tells.
-fn processor_time() -> Option<Duration> {
-    #[cfg(unix)]
-    {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: the place for the answer is ours.
-        let failed = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) } != 0;
-        let (seconds, nanoseconds) = (u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?);
-        (!failed).then(|| Duration::new(seconds, nanoseconds))
-    }
-    #[cfg(not(unix))]
-    None
-}
-
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
-    #[cfg(unix)]
-    fn work_of_any_thread_counts() {
-        let before = processor_time().unwrap();
-        std::thread::spawn(move || while processor_time().unwrap() - before < Duration::from_millis(2) {})
-            .join()
-            .unwrap();
-        assert!(processor_time().unwrap() - before >= Duration::from_millis(2));
-        wait_until_idle();
+    fn a_thread_that_spins_is_seen() {
+        let (started, end) = (AtomicBool::new(false), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                started.store(true, Ordering::Release);
+                while !end.load(Ordering::Acquire) {
+                    std::hint::spin_loop();
+                }
+            });
+            while !started.load(Ordering::Acquire) {
+                std::thread::yield_now();
+            }
+            assert_eq!(others_run(), Some(true));
+            end.store(true, Ordering::Release);
+        });
     }
 }

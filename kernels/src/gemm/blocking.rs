@@ -56,6 +56,14 @@ pub(super) const fn rows_in_stream<S: Simd>() -> usize {
     if S::TILE_ROWS.two > 6 { 6 } else { 3 }
 }
 
+/// Whether equal tiles of two vectors would be too low to hide the latency of multiply-adds (2 units × 4 cycles and some to spare), and
+/// tiles of three could be as high.
+#[inline(always)]
+fn low<S: Simd>(rows: usize) -> bool {
+    let height = rows.div_ceil(rows.div_ceil(S::TILE_ROWS.two));
+    2 * height < 10 && height <= S::TILE_ROWS.three && rows > S::TILE_ROWS.two
+}
+
 /// The widest tile for what remains of a row of C, `cols` columns, when the matrix has `rows` rows. If not `padded`, the last vector of B
 /// is read in part, which costs time in the inner loop: in a tall tile it gets a panel of its own.
 ///
@@ -70,7 +78,9 @@ pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usi
         8
     } else if fits(4) {
         4
-    } else if tile_rows(S::TILE_ROWS, 3) > 0 && (vectors == 3 || fits(3) && vectors % 2 == 1) {
+    } else if tile_rows(S::TILE_ROWS, 3) > 0
+        && (vectors == 3 || fits(3) && vectors % 2 == 1 || low::<S>(rows) && vectors > 3 && vectors % 3 != 1)
+    {
         3
     } else {
         vectors.min(2)

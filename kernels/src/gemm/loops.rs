@@ -273,7 +273,22 @@ impl<S: Simd> Loops<'_, S> {
     /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy.
     #[inline(always)]
     unsafe fn run_in_place(&self, across: bool) {
-        let k_block = k_block_len(self.k);
+        if !across && self.m > tile_rows(S::TILE_ROWS, 2) && self.n >= 256 && self.k <= 128 {
+            // Short sums, whose results are most of the traffic: C is written in whole rows.
+            // 1. Tiles of rows, as equal as they come.
+            let max_rows = self.common_rows(self.n, self.packed);
+            for index in 0..self.m.div_ceil(max_rows) {
+                let (ir, rows) = balanced(self.m, max_rows, index);
+                // 2. Panels of B, as wide as a tile.
+                let mut jc = 0;
+                while jc < self.n {
+                    let width = tile_width::<S>(self.m, self.n - jc, self.packed);
+                    // SAFETY: the tile lies inside the product.
+                    jc += unsafe { self.tile_in_place(across, ir, rows, jc, width) };
+                }
+            }
+            return;
+        }
         let mut jc = 0;
         // 1. Panels of B, as wide as a tile; each stays in the first-level cache as far as it fits.
         while jc < self.n {
@@ -283,36 +298,45 @@ impl<S: Simd> Loops<'_, S> {
             } else {
                 tile_width::<S>(self.m, self.n - jc, self.packed)
             };
-            let cols = (width * S::LANES).min(self.n - jc);
             let max_rows = if across { S::TURNED_ROWS[width - 1] } else { tile_rows(S::TILE_ROWS, width) };
+            let mut cols = 0;
             // 2. Tiles of rows, as equal as they come.
             for index in 0..self.m.div_ceil(max_rows) {
                 let (ir, rows) = balanced(self.m, max_rows, index);
-                let a = self.a.at(ir, 0);
-                let tile = Tile {
-                    k: self.k,
-                    k_block,
-                    a: a.ptr,
-                    a_row_stride: a.row_stride,
-                    a_col_stride: a.col_stride,
-                    b: self.b.at(0, jc).ptr,
-                    b_stride: if across { self.b.col_stride } else { self.b.row_stride },
-                    b_lies: match (across, self.packed) {
-                        (true, _) => Lies::Across,
-                        (false, true) => Lies::Padded,
-                        (false, false) => Lies::Along,
-                    },
-                    copy: core::ptr::null_mut(),
-                    c: core::ptr::null_mut(),
-                    c_row_stride: 0,
-                    add: false,
-                    last: cols - (width - 1) * S::LANES,
-                };
                 // SAFETY: the tile lies inside the product.
-                unsafe { self.tile(tile, ir, jc, rows, cols, width, None, true) }
+                cols = unsafe { self.tile_in_place(across, ir, rows, jc, width) };
             }
             jc += cols;
         }
+    }
+
+    /// One tile of operands as they lie, `width` vectors from column `jc` on; gives the number of its columns.
+    #[inline(always)]
+    unsafe fn tile_in_place(&self, across: bool, ir: usize, rows: usize, jc: usize, width: usize) -> usize {
+        let cols = (width * S::LANES).min(self.n - jc);
+        let a = self.a.at(ir, 0);
+        let tile = Tile {
+            k: self.k,
+            k_block: k_block_len(self.k),
+            a: a.ptr,
+            a_row_stride: a.row_stride,
+            a_col_stride: a.col_stride,
+            b: self.b.at(0, jc).ptr,
+            b_stride: if across { self.b.col_stride } else { self.b.row_stride },
+            b_lies: match (across, self.packed) {
+                (true, _) => Lies::Across,
+                (false, true) => Lies::Padded,
+                (false, false) => Lies::Along,
+            },
+            copy: core::ptr::null_mut(),
+            c: core::ptr::null_mut(),
+            c_row_stride: 0,
+            add: false,
+            last: cols - (width - 1) * S::LANES,
+        };
+        // SAFETY: the caller puts the tile inside the product.
+        unsafe { self.tile(tile, ir, jc, rows, cols, width, None, true) };
+        cols
     }
 
     /// Few rows of A: each row of B is read once, from end to end, some at a time, and the sums of all columns stay in the
@@ -396,7 +420,7 @@ impl<S: Simd> Loops<'_, S> {
                     let kc = k_block.min(self.k - pc);
                     let (first, last_block) = (block == 0, block + 1 == blocks);
                     // 4. Tiles of rows, as equal as they come. The rows of A of one tile stay in the first-level cache.
-                    let max_rows = self.common_rows(nc);
+                    let max_rows = self.common_rows(nc, true);
                     for index in 0..(oc_end - oc).div_ceil(max_rows) {
                         let (ir, rows) = balanced(oc_end - oc, max_rows, index);
                         let a = if pack_a {
@@ -470,10 +494,10 @@ impl<S: Simd> Loops<'_, S> {
 
     /// The tallest tile that every panel of a block of `nc` packed columns allows.
     #[inline(always)]
-    fn common_rows(&self, nc: usize) -> usize {
+    fn common_rows(&self, nc: usize, padded: bool) -> usize {
         let (mut rows, mut jr) = (usize::MAX, 0);
         while jr < nc {
-            let width = tile_width::<S>(self.m, nc - jr, true);
+            let width = tile_width::<S>(self.m, nc - jr, padded);
             rows = rows.min(tile_rows(S::TILE_ROWS, width));
             jr += width * S::LANES;
         }

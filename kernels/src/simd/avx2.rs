@@ -156,11 +156,11 @@ impl Simd for Avx2 {
         }
         // (Macros, because closures may miss the caller's target features.)
         macro_rules! row {
-            ($i:expr) => {{
+            ($four:literal, $i:literal) => {{
                 let from = if rows == Self::LANES {
-                    fours[$i / 4].wrapping_add($i % 4 * stride)
+                    fours[$four].wrapping_add($i * stride)
                 } else {
-                    from.wrapping_add($i.min(rows - 1) * stride)
+                    from.wrapping_add((4 * $four + $i).min(rows - 1) * stride)
                 };
                 // SAFETY: `cols` elements of a row that the caller promises; the mask has as many lanes set.
                 unsafe {
@@ -174,7 +174,7 @@ impl Simd for Avx2 {
         }
         macro_rules! every_fourth {
             ($i:literal) => {
-                self.0.avx._mm256_insertf128_ps::<1>(self.0.avx._mm256_castps128_ps256(row!($i)), row!(($i + 4)))
+                self.0.avx._mm256_insertf128_ps::<1>(self.0.avx._mm256_castps128_ps256(row!(0, $i)), row!(1, $i))
             };
         }
         self.turn([every_fourth!(0), every_fourth!(1), every_fourth!(2), every_fourth!(3)])
@@ -267,6 +267,6 @@ fn pin(mut a: __m256) -> __m256 {
 #[inline(always)]
 fn opaque(mut ptr: *const f32) -> *const f32 {
     // SAFETY: no instruction.
-    unsafe { core::arch::asm!("/* {} */", inout(reg) ptr, options(pure, nomem, nostack, preserves_flags)) }
+    unsafe { core::arch::asm!("/* {} */", inout(reg) ptr, options(pure, readonly, nostack, preserves_flags)) }
     ptr
 }

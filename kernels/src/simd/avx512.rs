@@ -170,11 +170,11 @@ impl Simd for Avx512 {
         }
         // (Macros, because closures may miss the caller's target features.)
         macro_rules! row {
-            ($i:expr) => {{
+            ($four:literal, $i:literal) => {{
                 let from = if rows == Self::LANES {
-                    fours[$i / 4].wrapping_add($i % 4 * stride)
+                    fours[$four].wrapping_add($i * stride)
                 } else {
-                    from.wrapping_add($i.min(rows - 1) * stride)
+                    from.wrapping_add((4 * $four + $i).min(rows - 1) * stride)
                 };
                 // SAFETY: `cols` elements of a row that the caller promises; the mask has as many lanes set.
                 unsafe {
@@ -188,10 +188,10 @@ impl Simd for Avx512 {
         }
         macro_rules! every_fourth {
             ($i:literal) => {{
-                let x = self.0.avx512f._mm512_castps128_ps512(row!($i));
-                let x = self.0.avx512f._mm512_insertf32x4::<1>(x, row!(($i + 4)));
-                let x = self.0.avx512f._mm512_insertf32x4::<2>(x, row!(($i + 8)));
-                self.0.avx512f._mm512_insertf32x4::<3>(x, row!(($i + 12)))
+                let x = self.0.avx512f._mm512_castps128_ps512(row!(0, $i));
+                let x = self.0.avx512f._mm512_insertf32x4::<1>(x, row!(1, $i));
+                let x = self.0.avx512f._mm512_insertf32x4::<2>(x, row!(2, $i));
+                self.0.avx512f._mm512_insertf32x4::<3>(x, row!(3, $i))
             }};
         }
         self.turn([every_fourth!(0), every_fourth!(1), every_fourth!(2), every_fourth!(3)])
@@ -282,6 +282,6 @@ fn pin(mut a: __m512) -> __m512 {
 #[inline(always)]
 fn opaque(mut ptr: *const f32) -> *const f32 {
     // SAFETY: no instruction.
-    unsafe { core::arch::asm!("/* {} */", inout(reg) ptr, options(pure, nomem, nostack, preserves_flags)) }
+    unsafe { core::arch::asm!("/* {} */", inout(reg) ptr, options(pure, readonly, nostack, preserves_flags)) }
     ptr
 }

@@ -17,6 +17,8 @@ const SECONDS: f64 = 0.7e-3;
 /// Longer calls keep their operands in no cache that a call before would have to fill.
 const LONG: f64 = 5e-3;
 
+/// Seconds after which threads have processors of their own.
+const SETTLED: f64 = 5e-3;
 /// Share of the best peak so far below which something else has slowed the machine down.
 const DIP: f64 = 0.9;
 
@@ -57,6 +59,7 @@ pub fn measure(
         let repetitions = repetitions(&mut call, &mut c);
         contestants.push(Contestant { call, repetitions, index });
     }
+    let settled = if setting.threads > 1 { SETTLED } else { 0.0 };
     let mut peaks = Vec::new();
     let mut tries = 0;
     while peaks.len() < rounds {
@@ -69,7 +72,7 @@ pub fn measure(
             // Another one begins each time: who comes after whom must not matter.
             let Contestant { call, repetitions, index } = &mut contestants[(turn + tries) % count];
             settle(setting);
-            let seconds = time(call, &mut c, *repetitions);
+            let seconds = time(call, &mut c, *repetitions, settled);
             rates.push((*index, shape.flops() / seconds / 1e9));
         }
         settle(setting);
@@ -98,22 +101,24 @@ fn entry(library: &dyn Library) -> Entry {
 
 fn repetitions(call: &mut Call<'_>, c: &mut [f32]) -> usize {
     let mut repetitions = 1;
-    while time(call, c, repetitions) * (repetitions as f64) < SECONDS {
+    while time(call, c, repetitions, 0.0) * (repetitions as f64) < SECONDS {
         repetitions *= 2;
     }
     repetitions
 }
 
 /// Seconds of a call. The first calls bring the operands back into the caches, from where the other libraries have driven them, and
-/// wake a library's threads.
-fn time(call: &mut Call<'_>, c: &mut [f32], repetitions: usize) -> f64 {
+/// wake a library's threads, which the system may take a few milliseconds (`settled` seconds) to give processors of their own.
+fn time(call: &mut Call<'_>, c: &mut [f32], repetitions: usize, settled: f64) -> f64 {
     let mut seconds = 0.0;
     call(c, &mut |once| {
         let warm = Instant::now();
-        for _ in 0..repetitions.div_ceil(8) {
+        let mut calls = 0;
+        while calls < repetitions.div_ceil(8) || warm.elapsed().as_secs_f64() < settled {
             once();
+            calls += 1;
         }
-        seconds = warm.elapsed().as_secs_f64();
+        seconds = warm.elapsed().as_secs_f64() / calls as f64;
         if repetitions > 1 || seconds <= LONG {
             let start = Instant::now();
             for _ in 0..repetitions {

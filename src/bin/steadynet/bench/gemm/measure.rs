@@ -9,8 +9,12 @@ use super::report::{Report, Row};
 use super::shape::Shape;
 use super::spread::Spread;
 use crate::failure::Failure;
+use std::time::{Duration, Instant};
 use steadynet::{Isa, Parallelism};
 use steadynet_blas::wait_until_idle;
+
+/// Time after which threads have processors of their own.
+const SETTLED: Duration = Duration::from_millis(6);
 
 /// Whether everybody's results are right at a shape.
 pub fn check(shape: Shape, contenders: &mut [Contender]) -> Result<(), Failure> {
@@ -55,8 +59,14 @@ fn measure_shape(
     let mut room = Room::new(&product)?;
     let mut time = |contender: &mut Contender, repetitions: usize| {
         contender.many(parallelism, |contender| {
-            // Brings the operands back into the caches, from where others have driven them, and wakes the threads.
-            (0..repetitions.div_ceil(8)).try_for_each(|_| contender.multiply(a, b, &mut room))?;
+            // Brings the operands back into the caches, from where others have driven them, and wakes the threads; which the system
+            // may take a few milliseconds to give processors of their own.
+            let (start, settled) = (Instant::now(), if parallelism.threads() > 1 { SETTLED } else { Duration::ZERO });
+            let mut calls = 0;
+            while calls < repetitions.div_ceil(8) || start.elapsed() < settled {
+                contender.multiply(a, b, &mut room)?;
+                calls += 1;
+            }
             let (seconds, result) = seconds(|| (0..repetitions).try_for_each(|_| contender.multiply(a, b, &mut room)));
             result.map(|()| seconds)
         })
