@@ -3,7 +3,7 @@
 use crate::aligned::zeros;
 use crate::data::{Dataset, Targets};
 use crate::error::Error;
-use crate::forward::{Buffers, Input, Outputs, forward};
+use crate::forward::{Buffers, Input, Outputs, Weights, forward};
 use crate::loss::TargetRows;
 use crate::metrics::argmax;
 use crate::network::Network;
@@ -69,8 +69,8 @@ impl Network {
         let mut outputs = zeros("the predictions", rows.saturating_mul(self.outputs()))?;
         let input = Input::Features(Mat::new(features, rows, self.inputs())?);
         parallelism.enter(self.flops().saturating_mul(rows), |parallelism| {
-            let mut buffers = Buffers::for_rows(self, rows, false, parallelism)?;
-            Ok::<_, Error>(forward(self, isa, parallelism, input, &mut outputs, kind, &mut buffers)?)
+            let mut buffers = Buffers::for_rows(self, rows, false, isa, parallelism)?;
+            forward(Weights::plain(self), isa, parallelism, input, &mut outputs, kind, &mut buffers)
         })?;
         Ok(outputs)
     }
@@ -124,7 +124,7 @@ impl<'a> Evaluator<'a> {
             data,
             isa,
             parallelism,
-            buffers: Buffers::for_rows(network, data.rows(), data.features_in_place().is_none(), parallelism)?,
+            buffers: Buffers::for_rows(network, data.rows(), data.features_in_place().is_none(), isa, parallelism)?,
             outputs: zeros("the predictions", outputs)?,
             losses: zeros("the losses", data.rows())?,
             gradient: zeros("the gradient of the predictions", outputs)?,
@@ -137,7 +137,7 @@ impl<'a> Evaluator<'a> {
         let Evaluator { outputs: logits, buffers, .. } = self;
         let input = Input::of(data)?;
         self.parallelism.enter(network.flops().saturating_mul(rows), |parallelism| {
-            forward(network, isa, parallelism, input, logits, Outputs::Logits, buffers)
+            forward(Weights::plain(network), isa, parallelism, input, logits, Outputs::Logits, buffers)
         })?;
         let logits = Mat::new(&self.outputs, rows, outputs)?;
         let targets = match data.targets() {

@@ -6,10 +6,38 @@ use crate::error::Error;
 use crate::loss::Loss;
 use crate::network::Network;
 use crate::parallel::Parallelism;
-use steadynet_kernels::{Activation, Epilogue, Isa, Mat, MatMut, ShapeError, gemm, gemm_scratch_len, softmax};
+use crate::product::{Factor, Gemm};
+use steadynet_kernels::{Activation, Epilogue, Isa, Mat, MatMut, PackedMatrix, ShapeError, softmax};
 
 /// Rows that go through the network at a time: enough for the kernels' speed, few enough for the second-level cache.
 const ROWS: usize = 64;
+
+/// A network to predict with.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a> {
+    pub network: &'a Network,
+    /// The weights of each layer once more, [packed](PackedMatrix); none if there are too few predictions to pay for it.
+    pub packed: &'a [Aligned],
+}
+
+impl<'a> Weights<'a> {
+    /// As the network has them.
+    pub fn plain(network: &'a Network) -> Weights<'a> {
+        Weights { network, packed: &[] }
+    }
+
+    fn layer(self, l: usize) -> Result<Factor<'a>, ShapeError> {
+        let layer = &self.network.layers()[l];
+        Ok(match self.packed.get(l) {
+            Some(packed) => Factor::Packed(PackedMatrix::from_packed(packed, layer.inputs(), layer.outputs())?),
+            None => Factor::Plain(Mat::new(
+                &self.network.parameters()[layer.weight_range()],
+                layer.inputs(),
+                layer.outputs(),
+            )?),
+        })
+    }
+}
 
 /// What comes out of a network.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,7 +107,7 @@ pub(crate) struct Buffers {
     from: Aligned,
     to: Aligned,
     width: usize,
-    scratch: Aligned,
+    products: Gemm,
 }
 
 impl Buffers {
@@ -88,20 +116,30 @@ impl Buffers {
         network: &Network,
         rows: usize,
         gathered: bool,
+        isa: Isa,
         parallelism: Parallelism,
     ) -> Result<Vec<Buffers>, Error> {
         let parts = parallelism.parts(network.flops().saturating_mul(rows)).min(rows);
-        Buffers::for_parts(network, rows, gathered, parts)
+        Buffers::for_parts(network, rows, gathered, isa, parts)
     }
 
-    pub fn for_parts(network: &Network, rows: usize, gathered: bool, parts: usize) -> Result<Vec<Buffers>, Error> {
-        (0..parts).map(|_| Buffers::new(network, rows.min(ROWS), gathered)).collect()
+    /// One for each of so many parts, which together get up to `rows` rows.
+    pub fn for_parts(
+        network: &Network,
+        rows: usize,
+        gathered: bool,
+        isa: Isa,
+        parts: usize,
+    ) -> Result<Vec<Buffers>, Error> {
+        let products = || Gemm::new(isa, Parallelism::Serial);
+        (0..parts).map(|_| Buffers::new(network, rows.min(ROWS), gathered, products())).collect()
     }
 
-    fn new(network: &Network, rows: usize, gathered: bool) -> Result<Buffers, Error> {
+    /// For up to `rows` rows at a time; what `products` need is made here.
+    pub fn new(network: &Network, rows: usize, gathered: bool, mut products: Gemm) -> Result<Buffers, Error> {
         let layers = network.layers();
         let width = layers.iter().map(|layer| layer.outputs()).max().unwrap_or(0).next_multiple_of(LINE);
-        let scratch = layers.iter().map(|layer| gemm_scratch_len(rows, layer.inputs(), layer.outputs())).max();
+        products.prepare(layers.iter().map(|layer| (rows, layer.inputs(), layer.outputs())))?;
         let activations = || Aligned::zeros("the activations", rows.saturating_mul(width));
         let inputs = if gathered { network.inputs() } else { 0 };
         Ok(Buffers {
@@ -109,7 +147,7 @@ impl Buffers {
             from: activations()?,
             to: activations()?,
             width,
-            scratch: Aligned::zeros("the scratch of the products", scratch.unwrap_or(0))?,
+            products,
         })
     }
 
@@ -121,18 +159,18 @@ impl Buffers {
     /// Takes rows through the network, some at a time.
     fn forward(
         &mut self,
-        network: &Network,
+        weights: Weights<'_>,
         isa: Isa,
         input: Input<'_>,
         mut output: MatMut<'_>,
         outputs: Outputs,
-    ) -> Result<(), ShapeError> {
+    ) -> Result<(), Error> {
         let at_a_time = self.rows();
         for start in (0..input.rows()).step_by(at_a_time) {
             let rows = at_a_time.min(input.rows() - start);
             let (top, rest) = output.split_at_row(rows)?;
             output = rest;
-            self.block(network, isa, input.row_range(start, rows)?, top, outputs)?;
+            self.block(weights, isa, input.row_range(start, rows)?, top, outputs)?;
         }
         Ok(())
     }
@@ -140,20 +178,20 @@ impl Buffers {
     /// Takes no more rows than there is room for through the network.
     fn block(
         &mut self,
-        network: &Network,
+        weights: Weights<'_>,
         isa: Isa,
         input: Input<'_>,
         output: MatMut<'_>,
         outputs: Outputs,
-    ) -> Result<(), ShapeError> {
-        let Buffers { features, from, to, width, scratch } = self;
+    ) -> Result<(), Error> {
+        let Buffers { features, from, to, width, products } = self;
+        let network = weights.network;
         let rows = input.rows();
         let features = input.features(isa, features)?;
         let mut product = |l: usize, x: Mat<'_>, y: MatMut<'_>, activation: Activation| {
             let layer = &network.layers()[l];
-            let weights = Mat::new(&network.parameters()[layer.weight_range()], layer.inputs(), layer.outputs())?;
             let bias = &network.parameters()[layer.bias_range()];
-            gemm(isa, x, weights, y, Epilogue::Bias { bias, activation }, scratch)
+            products.run(x, weights.layer(l)?, y, Epilogue::Bias { bias, activation })
         };
         let Some((last, hidden)) = network.layers().split_last() else { return Ok(()) };
         for (l, layer) in hidden.iter().enumerate() {
@@ -167,7 +205,7 @@ impl Buffers {
         match (outputs, network.loss()) {
             (Outputs::Predictions, Loss::CrossEntropy) => {
                 product(l, x, MatMut::with_strides(to, rows, last.outputs(), *width, 1)?, last.activation())?;
-                softmax(isa, Mat::with_strides(to, rows, last.outputs(), *width, 1)?, output)
+                Ok(softmax(isa, Mat::with_strides(to, rows, last.outputs(), *width, 1)?, output)?)
             }
             (Outputs::Predictions, Loss::BinaryCrossEntropy) => product(l, x, output, Activation::Sigmoid),
             (Outputs::Logits, _) | (_, Loss::SquaredError) => product(l, x, output, last.activation()),
@@ -177,15 +215,15 @@ impl Buffers {
 
 /// Takes rows through the network, divided between as many parts as there are buffers.
 pub(crate) fn forward(
-    network: &Network,
+    weights: Weights<'_>,
     isa: Isa,
     parallelism: Parallelism,
     input: Input<'_>,
     output: &mut [f32],
     outputs: Outputs,
     buffers: &mut [Buffers],
-) -> Result<(), ShapeError> {
-    let output = MatMut::new(output, input.rows(), network.outputs())?;
+) -> Result<(), Error> {
+    let output = MatMut::new(output, input.rows(), weights.network.outputs())?;
     let task = (input, output, buffers);
     parallelism.divide(
         task.2.len(),
@@ -198,7 +236,7 @@ pub(crate) fn forward(
             Ok(((input.row_range(0, at)?, top, above), (rest, bottom, below)))
         },
         &|(input, output, buffers)| match buffers {
-            [buffers, ..] => buffers.forward(network, isa, input, output, outputs),
+            [buffers, ..] => buffers.forward(weights, isa, input, output, outputs),
             [] => Ok(()),
         },
     )

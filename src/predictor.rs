@@ -1,10 +1,15 @@
 //! Predictions again and again, in memory that is made once.
 
+use crate::aligned::Aligned;
 use crate::error::Error;
-use crate::forward::{Buffers, Input, Outputs, forward};
+use crate::forward::{Buffers, Input, Outputs, Weights, forward};
 use crate::network::Network;
 use crate::parallel::Parallelism;
-use steadynet_kernels::{Isa, Mat};
+use crate::product::Gemm;
+use steadynet_kernels::{Isa, Mat, PackedMatrix, packed_len};
+
+/// So few rows are not divided between threads: the columns of each layer are, of which every thread then reads its own.
+const FEW: usize = 8;
 
 /// A network made ready for predictions: shared between threads, of which each has a [`Session`].
 ///
@@ -22,11 +27,13 @@ use steadynet_kernels::{Isa, Mat};
 #[derive(Clone, Debug)]
 pub struct Predictor {
     network: Network,
+    /// The weights of each layer, packed.
+    packed: Vec<Aligned>,
     isa: Isa,
 }
 
 impl Predictor {
-    /// A copy of the network, on the fastest instruction set.
+    /// A copy of the network with its weights packed for products, on the fastest instruction set.
     ///
     /// # Errors
     /// [`Error::Memory`].
@@ -39,7 +46,15 @@ impl Predictor {
     /// # Errors
     /// [`Error::Memory`].
     pub fn on(network: &Network, isa: Isa) -> Result<Predictor, Error> {
-        Ok(Predictor { network: network.clone(), isa })
+        let mut packed = Vec::with_capacity(network.layers().len());
+        for layer in network.layers() {
+            let (inputs, outputs) = (layer.inputs(), layer.outputs());
+            let mut memory = Aligned::zeros("the packed weights", packed_len(inputs, outputs))?;
+            let weights = Mat::new(&network.parameters()[layer.weight_range()], inputs, outputs)?;
+            PackedMatrix::pack(isa, weights, &mut memory)?;
+            packed.push(memory);
+        }
+        Ok(Predictor { network: network.clone(), packed, isa })
     }
 
     /// The network.
@@ -52,8 +67,13 @@ impl Predictor {
     /// # Errors
     /// [`Error::Memory`].
     pub fn session(&self, parallelism: Parallelism) -> Result<Session<'_>, Error> {
-        let buffers = Buffers::for_parts(&self.network, usize::MAX, false, parallelism.threads())?;
-        Ok(Session { predictor: self, parallelism, buffers })
+        let (network, isa) = (&self.network, self.isa);
+        Ok(Session {
+            predictor: self,
+            parallelism,
+            few: Buffers::new(network, FEW, false, Gemm::new(isa, parallelism))?,
+            many: Buffers::for_parts(network, usize::MAX, false, isa, parallelism.threads())?,
+        })
     }
 }
 
@@ -62,7 +82,10 @@ impl Predictor {
 pub struct Session<'p> {
     predictor: &'p Predictor,
     parallelism: Parallelism,
-    buffers: Vec<Buffers>,
+    /// For few rows, of which each layer is divided.
+    few: Buffers,
+    /// For the parts into which many rows are divided.
+    many: Vec<Buffers>,
 }
 
 impl Session<'_> {
@@ -78,20 +101,24 @@ impl Session<'_> {
     /// # Errors
     /// [`Error::Features`] if a length is no whole number of rows, or the numbers of rows differ; nothing is written.
     pub fn predict(&mut self, features: &[f32], outputs: &mut [f32]) -> Result<(), Error> {
-        let Predictor { network, isa } = self.predictor;
+        let Predictor { network, packed, isa } = self.predictor;
         let rows = network.check_rows(features)?;
         if rows.checked_mul(network.outputs()) != Some(outputs.len()) {
             let what = "outputs (as many rows as of features)";
             return Err(Error::Features { what, wanted: rows.saturating_mul(network.outputs()), given: outputs.len() });
         }
         let input = Input::Features(Mat::new(features, rows, network.inputs())?);
+        let weights = Weights { network, packed };
         let flops = network.flops().saturating_mul(rows);
-        let buffers = &mut self.buffers;
+        let Session { few, many, .. } = self;
         self.parallelism.enter(flops, |parallelism| {
-            let parts = parallelism.parts(flops).min(rows).min(buffers.len());
-            let buffers = &mut buffers[..parts];
-            forward(network, *isa, parallelism, input, outputs, Outputs::Predictions, buffers)
-        })?;
-        Ok(())
+            let buffers = if rows <= FEW {
+                std::slice::from_mut(few)
+            } else {
+                let parts = parallelism.parts(flops).min(rows).min(many.len());
+                &mut many[..parts]
+            };
+            forward(weights, *isa, parallelism, input, outputs, Outputs::Predictions, buffers)
+        })
     }
 }

@@ -162,6 +162,12 @@ impl Gemm {
         })
     }
 
+    /// Makes room for products of these sizes `(m, k, n)`, on as many threads as there may be.
+    pub(crate) fn prepare(&mut self, sizes: impl Iterator<Item = (usize, usize, usize)>) -> Result<(), Error> {
+        let len = sizes.map(|(m, k, n)| gemm_scratch_len(m, k, n)).max().unwrap_or(0);
+        self.reserve(self.parallelism.threads(), len)
+    }
+
     /// Makes room for so many parts.
     fn reserve(&mut self, parts: usize, len: usize) -> Result<(), Error> {
         if self.scratch.len() < parts || self.scratch.iter().any(|scratch| scratch.len() < len) {
