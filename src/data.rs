@@ -3,6 +3,7 @@
 
 mod dataset;
 mod error;
+mod features;
 mod preprocessing;
 mod shuffle;
 

@@ -1,19 +1,15 @@
 //! Prediction, and measuring a network on data.
 
-use crate::aligned::{Aligned, LINE, zeros};
+use crate::aligned::zeros;
 use crate::data::{Dataset, Targets};
 use crate::error::Error;
-use crate::loss::{Loss, TargetRows};
+use crate::forward::{Buffers, Input, Outputs, Weights, forward};
+use crate::loss::TargetRows;
 use crate::metrics::argmax;
 use crate::network::Network;
 use crate::parallel::Parallelism;
 use crate::trainer::check_data;
-use steadynet_kernels::{
-    Activation, Epilogue, Isa, Mat, MatMut, ShapeError, activate, gemm, gemm_scratch_len, softmax,
-};
-
-/// Rows that go through the network at a time: enough for the kernels' speed, few enough for the second-level cache.
-const ROWS: usize = 64;
+use steadynet_kernels::{Isa, Mat, MatMut};
 
 /// How a network does on some data.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,8 +21,8 @@ pub struct Evaluation {
 }
 
 impl Network {
-    /// Predictions for one or more rows of features: probabilities for [`Loss::CrossEntropy`] (softmax) and
-    /// [`Loss::BinaryCrossEntropy`] (sigmoid), the last layer's outputs for [`Loss::SquaredError`].
+    /// Predictions for one or more rows of features: probabilities for [`Loss::CrossEntropy`](crate::Loss::CrossEntropy) (softmax) and
+    /// [`Loss::BinaryCrossEntropy`](crate::Loss::BinaryCrossEntropy) (sigmoid), the last layer's outputs for [`Loss::SquaredError`](crate::Loss::SquaredError).
     ///
     /// # Shapes
     /// `features`: (rows, inputs) row-major; the result: (rows, outputs).
@@ -49,19 +45,7 @@ impl Network {
     /// # Errors
     /// As [`predict`](Network::predict).
     pub fn predict_on(&self, features: &[f32], isa: Isa, parallelism: Parallelism) -> Result<Vec<f32>, Error> {
-        let mut outputs = self.logits_on(features, isa, parallelism)?;
-        let rows = outputs.len() / self.outputs();
-        match self.loss() {
-            Loss::SquaredError => {}
-            Loss::BinaryCrossEntropy => activate(isa, Activation::Sigmoid, &mut outputs),
-            Loss::CrossEntropy => {
-                let mut probabilities = zeros("the predictions", outputs.len())?;
-                let logits = Mat::new(&outputs, rows, self.outputs())?;
-                softmax(isa, logits, MatMut::new(&mut probabilities, rows, self.outputs())?)?;
-                outputs = probabilities;
-            }
-        }
-        Ok(outputs)
+        self.outputs_on(features, isa, parallelism, Outputs::Predictions)
     }
 
     /// What the last layer gives for each row, before any softmax or sigmoid.
@@ -71,11 +55,22 @@ impl Network {
     /// # Errors
     /// As [`predict`](Network::predict).
     pub fn logits_on(&self, features: &[f32], isa: Isa, parallelism: Parallelism) -> Result<Vec<f32>, Error> {
+        self.outputs_on(features, isa, parallelism, Outputs::Logits)
+    }
+
+    fn outputs_on(
+        &self,
+        features: &[f32],
+        isa: Isa,
+        parallelism: Parallelism,
+        kind: Outputs,
+    ) -> Result<Vec<f32>, Error> {
         let rows = self.check_rows(features)?;
         let mut outputs = zeros("the predictions", rows.saturating_mul(self.outputs()))?;
+        let input = Input::Features(Mat::new(features, rows, self.inputs())?);
         parallelism.enter(self.flops().saturating_mul(rows), |parallelism| {
-            let mut buffers = Buffers::for_rows(self, rows, parallelism)?;
-            self.forward(Mat::new(features, rows, self.inputs())?, &mut outputs, isa, parallelism, &mut buffers)
+            let mut buffers = Buffers::for_rows(self, rows, false, isa, parallelism)?;
+            forward(Weights::plain(self), isa, parallelism, input, &mut outputs, kind, &mut buffers)
         })?;
         Ok(outputs)
     }
@@ -88,34 +83,6 @@ impl Network {
         let what = "features (a whole number of rows)";
         let wanted = features.len().next_multiple_of(self.inputs());
         Err(Error::Features { what, wanted, given: features.len() })
-    }
-
-    /// Takes rows through the network, divided between as many parts as there are buffers.
-    fn forward(
-        &self,
-        input: Mat<'_>,
-        outputs: &mut [f32],
-        isa: Isa,
-        parallelism: Parallelism,
-        buffers: &mut [Buffers],
-    ) -> Result<(), Error> {
-        let output = MatMut::new(outputs, input.rows(), self.outputs())?;
-        let task = (input, output, buffers);
-        parallelism.divide(
-            task.2.len(),
-            task,
-            &|(input, output, buffers): (Mat<'_>, MatMut<'_>, &mut [Buffers]), left, parts| {
-                let at = input.rows() * left / parts;
-                let (top, bottom) = output.split_at_row(at)?;
-                let (above, below) = buffers.split_at_mut(left);
-                let rest = input.row_range(at, input.rows() - at)?;
-                Ok::<_, Error>(((input.row_range(0, at)?, top, above), (rest, bottom, below)))
-            },
-            &|(input, output, buffers)| match buffers {
-                [buffers, ..] => Ok(buffers.forward(self, isa, input, output)?),
-                [] => Ok(()),
-            },
-        )
     }
 
     /// Loss and accuracy on a data set.
@@ -138,67 +105,6 @@ impl Network {
     }
 }
 
-/// What rows on their way through a network need: two buffers, from one of which a layer reads and to the other of which it writes.
-struct Buffers {
-    from: Aligned,
-    to: Aligned,
-    width: usize,
-    scratch: Aligned,
-}
-
-impl Buffers {
-    /// One for each part into which so many rows are worth dividing.
-    fn for_rows(network: &Network, rows: usize, parallelism: Parallelism) -> Result<Vec<Buffers>, Error> {
-        let parts = parallelism.parts(network.flops().saturating_mul(rows)).min(rows);
-        (0..parts).map(|_| Buffers::new(network, ROWS.min(rows))).collect()
-    }
-
-    fn new(network: &Network, rows: usize) -> Result<Buffers, Error> {
-        let layers = network.layers();
-        // The last layer writes to the caller's memory.
-        let hidden = &layers[..layers.len().saturating_sub(1)];
-        let width = hidden.iter().map(|layer| layer.outputs()).max().unwrap_or(0).next_multiple_of(LINE);
-        let scratch = layers.iter().map(|layer| gemm_scratch_len(rows, layer.inputs(), layer.outputs())).max();
-        let activations = || Aligned::zeros("the activations", rows.saturating_mul(width));
-        let scratch = Aligned::zeros("the scratch of the products", scratch.unwrap_or(0))?;
-        Ok(Buffers { from: activations()?, to: activations()?, width, scratch })
-    }
-
-    /// Takes rows through the layers, some at a time.
-    fn forward(
-        &mut self,
-        network: &Network,
-        isa: Isa,
-        input: Mat<'_>,
-        mut output: MatMut<'_>,
-    ) -> Result<(), ShapeError> {
-        let Buffers { from, to, width, scratch } = self;
-        for start in (0..input.rows()).step_by(ROWS) {
-            let rows = ROWS.min(input.rows() - start);
-            let (top, rest) = output.split_at_row(rows)?;
-            output = rest;
-            let mut top = Some(top);
-            for (l, layer) in network.layers().iter().enumerate() {
-                let (inputs, outputs) = (layer.inputs(), layer.outputs());
-                let x = if l == 0 {
-                    input.row_range(start, rows)?
-                } else {
-                    Mat::with_strides(from, rows, inputs, *width, 1)?
-                };
-                let y = match top.take_if(|_| l + 1 == network.layers().len()) {
-                    Some(top) => top,
-                    None => MatMut::with_strides(to, rows, outputs, *width, 1)?,
-                };
-                let weights = Mat::new(&network.parameters()[layer.weight_range()], inputs, outputs)?;
-                let bias = &network.parameters()[layer.bias_range()];
-                gemm(isa, x, weights, y, Epilogue::Bias { bias, activation: layer.activation() }, scratch)?;
-                std::mem::swap(from, to);
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Measures a network on a data set again and again, in memory that is made once.
 pub(crate) struct Evaluator<'a> {
     data: &'a Dataset,
@@ -218,7 +124,7 @@ impl<'a> Evaluator<'a> {
             data,
             isa,
             parallelism,
-            buffers: Buffers::for_rows(network, data.rows(), parallelism)?,
+            buffers: Buffers::for_rows(network, data.rows(), data.features_in_place().is_none(), isa, parallelism)?,
             outputs: zeros("the predictions", outputs)?,
             losses: zeros("the losses", data.rows())?,
             gradient: zeros("the gradient of the predictions", outputs)?,
@@ -228,8 +134,11 @@ impl<'a> Evaluator<'a> {
     pub fn evaluate(&mut self, network: &Network) -> Result<Evaluation, Error> {
         let (data, isa) = (self.data, self.isa);
         let (rows, outputs) = (data.rows(), network.outputs());
-        let input = Mat::new(data.features(), rows, data.columns())?;
-        network.forward(input, &mut self.outputs, isa, self.parallelism, &mut self.buffers)?;
+        let Evaluator { outputs: logits, buffers, .. } = self;
+        let input = Input::of(data)?;
+        self.parallelism.enter(network.flops().saturating_mul(rows), |parallelism| {
+            forward(Weights::plain(network), isa, parallelism, input, logits, Outputs::Logits, buffers)
+        })?;
         let logits = Mat::new(&self.outputs, rows, outputs)?;
         let targets = match data.targets() {
             Targets::Classes { labels, .. } => TargetRows::Labels(labels),

@@ -27,15 +27,19 @@
 //! | `rayon` (default) | passes on several threads, [`Parallelism::Rayon`] | rayon |
 //! | `data` | CSV and IDX readers, the built-in digits | csv, flate2 |
 //! | `model-file` | [`Model`], [`model_file`] | safetensors, serde, serde_json, sha2 |
-//! | `plot` | training curves as SVG | plotters |
-//! | `cli` | the command `steadynet`; all of the above | clap, indicatif |
+//! | `plot` | training curves and rooflines as SVG | plotters |
+//! | `cli` | the command `steadynet`; all of the above | clap, indicatif, libloading |
 #![forbid(unsafe_code)]
 
 mod aligned;
 pub mod atomic_file;
+mod batch;
 pub mod data;
 mod error;
 mod evaluate;
+#[cfg(feature = "model-file")]
+pub mod export;
+mod forward;
 mod history;
 mod init;
 mod loss;
@@ -51,6 +55,9 @@ mod pass;
 #[cfg(feature = "plot")]
 pub mod plot;
 mod plot_scale;
+mod predictor;
+mod product;
+mod step;
 pub mod terminal_plot;
 mod trainer;
 #[cfg(all(feature = "data", feature = "model-file"))]
@@ -66,8 +73,11 @@ pub use loss::Loss;
 #[cfg(feature = "model-file")]
 pub use model::Model;
 pub use network::{Layer, Network, NetworkBuilder};
-pub use optimizer::Optimizer;
+pub use optimizer::{Optimizer, Setting, Steps};
 pub use parallel::Parallelism;
+pub use predictor::{Predictor, Session};
+pub use product::{Factor, Gemm};
 pub use steadynet_kernels as kernels;
 pub use steadynet_kernels::{Activation, Isa};
+pub use step::{StepTargets, Stepper};
 pub use trainer::{BatchSize, Trainer, gradient};

@@ -85,6 +85,14 @@ pub fn argmax(values: &[f32]) -> Option<usize> {
     (!values.is_empty()).then_some(best)
 }
 
+/// Whether [`argmax`] is `index`, without a branch for each value.
+pub(crate) fn is_argmax(values: &[f32], index: usize) -> bool {
+    let Some(&largest) = values.get(index) else { return false };
+    // Comparisons with NaN are false.
+    let before = values[..index].iter().fold(true, |all, &value| all & (value < largest));
+    values[index..].iter().fold(before, |all, &value| all & (value <= largest))
+}
+
 /// The predicted class of each row: [`argmax`] of its logits or probabilities.
 ///
 /// # Shapes
@@ -308,6 +316,19 @@ mod tests {
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| name.to_string()).collect()
+    }
+
+    #[test]
+    fn is_argmax_is_whether_it_is() {
+        let values = [0.0, -0.0, 1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1.0, -3.5];
+        for len in 0..5 {
+            for mut code in 0..8usize.pow(len) {
+                let row: Vec<f32> = (0..len).map(|_| (values[code % 8], code /= 8).0).collect();
+                for index in 0..=len as usize {
+                    assert_eq!(is_argmax(&row, index), argmax(&row) == Some(index), "{row:?}, {index}");
+                }
+            }
+        }
     }
 
     #[test]

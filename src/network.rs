@@ -34,6 +34,10 @@ impl Layer {
         self.activation
     }
 
+    fn flops(&self) -> usize {
+        2 * self.inputs * self.outputs
+    }
+
     pub(crate) fn weight_range(&self) -> Range<usize> {
         self.weights..self.weights + self.inputs * self.outputs
     }
@@ -154,7 +158,17 @@ impl Network {
 
     /// Floating-point operations of a forward pass for one row (two for each multiply-add).
     pub fn flops(&self) -> usize {
-        self.layers.iter().map(|layer| 2 * layer.inputs * layer.outputs).sum()
+        self.layers.iter().map(Layer::flops).sum()
+    }
+
+    /// Floating-point operations of a training step for each row: forward, back to the first layer, and the gradients of the weights.
+    pub fn step_flops(&self) -> usize {
+        self.pass_flops().saturating_add(self.flops())
+    }
+
+    /// Those of the way through the layers, forward and back to the first.
+    pub(crate) fn pass_flops(&self) -> usize {
+        self.flops().saturating_add(self.layers.iter().skip(1).map(Layer::flops).sum())
     }
 }
 

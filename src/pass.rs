@@ -6,24 +6,29 @@ use crate::workspace::{Block, Columns, read_write};
 use steadynet_kernels::{Activation, Epilogue, Isa, MAX_STATES, Mat, MatMut, Saved, ShapeError, Update};
 use steadynet_kernels::{activation_backward, activation_forward, gemm};
 
-/// `σ(x·W + b)` through every layer: from the input columns to the outputs of each layer.
+/// `σ(x·W + b)` through every layer: from `features`, or else the input columns, to the outputs of each layer.
 pub(crate) fn forward(
     network: &Network,
     isa: Isa,
     columns: &Columns,
+    features: Option<Mat<'_>>,
     rows: &mut MatMut<'_>,
     scratch: &mut [f32],
 ) -> Result<(), ShapeError> {
     for (l, layer) in network.layers().iter().enumerate() {
         let (inputs, outputs) = (layer.inputs(), layer.outputs());
-        let from = if l == 0 { 0 } else { columns.outputs[l - 1] };
         let activation = layer.activation();
         // The activation in the epilogue, or behind it if its inputs are kept.
         let fused = match activation.saved() {
             Saved::Output => activation,
             Saved::Input => Activation::Identity,
         };
-        let (input, output) = read_write(rows, (from, inputs), (columns.saved[l], outputs))?;
+        let to = (columns.saved[l], outputs);
+        let (input, output) = match (l, features) {
+            (0, Some(features)) => (features, rows.reborrow().col_range(to.0, to.1)?),
+            (0, None) => read_write(rows, (0, inputs), to)?,
+            _ => read_write(rows, (columns.outputs[l - 1], inputs), to)?,
+        };
         let weights = Mat::new(&network.parameters()[layer.weight_range()], inputs, outputs)?;
         let bias = &network.parameters()[layer.bias_range()];
         gemm(isa, input, weights, output, Epilogue::Bias { bias, activation: fused }, scratch)?;
@@ -35,12 +40,14 @@ pub(crate) fn forward(
     Ok(())
 }
 
-/// The loss of each row, and the gradient of the mean over `batch` rows back through every layer (before its activation).
+/// The loss of each row, and the gradient of the mean over `batch` rows back through every layer (before its activation). Targets
+/// that are not given are those of the block.
 pub(crate) fn loss_and_backward(
     network: &Network,
     isa: Isa,
     columns: &Columns,
     batch: usize,
+    targets: Option<TargetRows<'_>>,
     block: &mut Block<'_>,
 ) -> Result<(), ShapeError> {
     let Some((last, layer)) = network.layers().iter().enumerate().next_back() else { return Ok(()) };
@@ -51,10 +58,10 @@ pub(crate) fn loss_and_backward(
     let delta = |l: usize| columns.deltas[l] - columns.deltas[0];
 
     let output = left.col_range(columns.outputs[last], outputs)?;
-    let targets = if network.loss().takes_labels() {
-        TargetRows::Labels(block.labels)
-    } else {
-        TargetRows::Values(left.col_range(columns.targets, outputs)?)
+    let targets = match targets {
+        Some(targets) => targets,
+        None if network.loss().takes_labels() => TargetRows::Labels(block.labels),
+        None => TargetRows::Values(left.col_range(columns.targets, outputs)?),
     };
     let gradient = deltas.reborrow().col_range(delta(last), outputs)?;
     network.loss().rows(isa, output, targets, batch, gradient, block.losses)?;
@@ -170,11 +177,13 @@ pub(crate) enum Destination {
     Gradient,
 }
 
-/// `aᵀ·δ` and the column sums of `δ` for some rows of the parameters, over the whole batch.
+/// `aᵀ·δ` and the column sums of `δ` for some rows of the parameters, over the whole batch. Features that are not given lie in the
+/// batch's rows.
 pub(crate) fn parameter_step(
     layers: &[Layer],
     isa: Isa,
     columns: &Columns,
+    features: Option<Mat<'_>>,
     batch: Mat<'_>,
     destination: Destination,
     task: ParameterRows<'_>,
@@ -190,7 +199,11 @@ pub(crate) fn parameter_step(
         if from < to {
             let (from, to) = (from - first, to - first);
             let delta = batch.col_range(columns.deltas[l], layer.outputs())?;
-            let input = batch.col_range(if l == 0 { 0 } else { columns.outputs[l - 1] }, layer.inputs())?;
+            let input = match (l, features) {
+                (0, Some(features)) => features,
+                (0, None) => batch.col_range(0, layer.inputs())?,
+                _ => batch.col_range(columns.outputs[l - 1], layer.inputs())?,
+            };
             let weight_rows = to.min(layer.inputs()) - from.min(layer.inputs());
             let mut product = |a: Mat<'_>, row: usize, rows: usize, decay: bool| {
                 let at = layer.parameter_row_start(row) - offset;
@@ -199,7 +212,7 @@ pub(crate) fn parameter_step(
                 match destination {
                     Destination::Gradient => gemm(isa, a, delta, target, Epilogue::Store, scratch),
                     Destination::Update(update) => {
-                        let update = if decay { update } else { update.with_decay(0.0) };
+                        let update = if decay { update } else { update.without_decay() };
                         let mut kept = [(); MAX_STATES].map(|()| MatMut::empty());
                         for (kept, state) in kept.iter_mut().zip(&mut states).take(update.states()) {
                             *kept = MatMut::new(&mut state[range.clone()], rows, layer.outputs())?;

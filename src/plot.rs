@@ -1,4 +1,4 @@
-//! Training curves as a picture.
+//! Training curves, and speeds under a machine's limits, as pictures.
 
 use crate::history::{Epoch, History};
 use crate::plot_scale::extremes;
@@ -9,12 +9,15 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::{error, fmt};
 
 mod axis;
+mod roofline;
+
+pub use roofline::{Roof, Roofline, RooflineSeries, roofline_svg};
 
 /// Why a plot could not be drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlotError {
-    /// The history has no epoch with a loss that can be drawn (finite, magnitude at most 1e300).
+    /// Nothing can be drawn: no epoch has a loss (finite, magnitude at most 1e300), or no point or peak a positive rate.
     Empty,
     /// The drawing library failed.
     Drawing {
@@ -26,7 +29,7 @@ pub enum PlotError {
 impl fmt::Display for PlotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => write!(f, "nothing to plot: the history has no epoch with a finite loss"),
+            Self::Empty => write!(f, "nothing to plot: no finite value"),
             Self::Drawing { reason } => write!(f, "cannot draw the plot: {reason}"),
         }
     }
@@ -109,9 +112,7 @@ pub fn loss_curve_svg(history: &History, title: &str) -> Result<String, PlotErro
 
     let panels = if accuracies.is_some() { LOSS_HEIGHT + ACCURACY_HEIGHT } else { LOSS_HEIGHT };
     let size = (WIDTH, TITLE_HEIGHT + panels + EPOCH_LABEL_HEIGHT);
-    let fine_size = (size.0 * FINE, size.1 * FINE);
-    let mut svg = String::new();
-    draw(&mut svg, fine_size, |root| {
+    document(size, |root| {
         let (head, body) = root.split_vertically(TITLE_HEIGHT * FINE);
         draw_head(&head, history, title)?;
         match &accuracies {
@@ -123,14 +124,20 @@ pub fn loss_curve_svg(history: &History, title: &str) -> Result<String, PlotErro
             }
         }
     })
-    .map_err(|error| PlotError::Drawing { reason: error.to_string() })?;
-    // The drawing keeps its fine coordinates (viewBox) and is shown in the wanted size.
-    let extent = |(width, height): (u32, u32)| format!(r#"width="{width}" height="{height}""#);
-    Ok(svg.replacen(&extent(fine_size), &extent(size), 1))
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type DrawResult = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+
+/// An SVG document of so many pixels with what `content` draws, on a canvas that is `FINE` times larger.
+fn document(size: (u32, u32), content: impl FnOnce(&Area<'_>) -> DrawResult) -> Result<String, PlotError> {
+    let fine_size = (size.0 * FINE, size.1 * FINE);
+    let mut svg = String::new();
+    draw(&mut svg, fine_size, content).map_err(|error| PlotError::Drawing { reason: error.to_string() })?;
+    // The drawing keeps its fine coordinates (viewBox) and is shown in the wanted size.
+    let extent = |(width, height): (u32, u32)| format!(r#"width="{width}" height="{height}""#);
+    Ok(svg.replacen(&extent(fine_size), &extent(size), 1))
+}
 
 fn draw(svg: &mut String, size: (u32, u32), content: impl FnOnce(&Area<'_>) -> DrawResult) -> DrawResult {
     let root = SVGBackend::with_string(svg, size).into_drawing_area();
@@ -144,18 +151,22 @@ fn font(pixels: u32) -> TextStyle<'static> {
     ("sans-serif", f64::from(pixels * FINE) * 1.24).into_font().color(&INK)
 }
 
+/// At most so many characters of a text, without the control characters that XML does not allow.
+fn cut(text: &str, chars: usize) -> String {
+    let mut text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if let Some((end, _)) = text.char_indices().nth(chars) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// The title, and the names of the curves beside a piece of each.
 fn draw_head(area: &Area<'_>, history: &History, title: &str) -> DrawResult {
     let fine = FINE as i32;
     let left = VALUE_LABEL_WIDTH as i32 * fine;
-    // Control characters are not allowed in XML.
-    let mut title: String = title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if let Some((end, _)) = title.char_indices().nth(TITLE_CHARS) {
-        title.truncate(end);
-        title.push('…');
-    }
     let middle = Pos::new(HPos::Left, VPos::Center);
-    area.draw_text(&title, &font(17).pos(middle), (left, 22 * fine))?;
+    area.draw_text(&cut(title, TITLE_CHARS), &font(17).pos(middle), (left, 22 * fine))?;
     let named = CURVES.iter().filter(|curve| {
         history.epochs.iter().any(|epoch| (curve.loss)(epoch).is_some() || (curve.accuracy)(epoch).is_some())
     });

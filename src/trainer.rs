@@ -1,18 +1,19 @@
 //! Training: epochs of mini-batch steps, each a forward and backward pass over the rows of a batch and a step over the parameters.
 
 use crate::aligned::{Aligned, zeros};
+use crate::batch::BatchRows;
 use crate::data::{Dataset, Targets, shuffle};
 use crate::error::Error;
 use crate::evaluate::{Evaluation, Evaluator};
 use crate::history::{Epoch, History};
-use crate::metrics::argmax;
-use crate::network::{Layer, Network};
+use crate::network::Network;
 use crate::optimizer::Optimizer;
 use crate::parallel::Parallelism;
-use crate::pass::{Destination, ParameterRows, forward, loss_and_backward, parameter_step};
-use crate::workspace::{Block, Workspace};
+use crate::step::Engine;
+use crate::workspace::Gathered;
 use std::ops::ControlFlow;
-use steadynet_kernels::{Isa, MAX_STATES, Mat, ShapeError};
+use std::sync::atomic::AtomicUsize;
+use steadynet_kernels::Isa;
 
 /// How many rows a step takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,13 +29,13 @@ pub enum BatchSize {
 /// The same settings, data and network give the same bits for any [`Isa`] and [`Parallelism`].
 #[derive(Clone, Debug)]
 pub struct Trainer {
-    optimizer: Optimizer,
+    pub(crate) optimizer: Optimizer,
     batch_size: BatchSize,
     epochs: usize,
     tolerance: Option<f64>,
     seed: u64,
-    isa: Isa,
-    parallelism: Parallelism,
+    pub(crate) isa: Isa,
+    pub(crate) parallelism: Parallelism,
 }
 
 impl Default for Trainer {
@@ -136,9 +137,15 @@ impl Trainer {
         if let Some(validation) = validation {
             check_data(network, validation)?;
         }
-        let flops = 3usize.saturating_mul(network.flops()).saturating_mul(data.rows()).saturating_mul(self.epochs);
-        self.parallelism
-            .enter(flops, |parallelism| Fit::new(self, network, data, parallelism)?.run(network, validation, on_epoch))
+        let batch = match self.batch_size {
+            BatchSize::Rows(rows) => rows.min(data.rows()),
+            BatchSize::Full => data.rows(),
+        };
+        let steps = data.rows().div_ceil(batch).saturating_mul(self.epochs);
+        let flops = network.flops().saturating_mul(batch);
+        self.parallelism.passes(flops, steps, |parallelism| {
+            Fit::new(self, network, data, batch, parallelism)?.run(network, validation, on_epoch)
+        })
     }
 
     fn check(&self, network: &Network, data: &Dataset) -> Result<(), Error> {
@@ -188,14 +195,14 @@ pub(crate) fn check_data(network: &Network, data: &Dataset) -> Result<(), Error>
     Ok(())
 }
 
-/// A training under way: what stays the same from step to step, and the memory that all steps share.
+/// A training under way.
 struct Fit<'a> {
     trainer: &'a Trainer,
     data: &'a Dataset,
-    parallelism: Parallelism,
     batch: usize,
-    workspace: Workspace,
-    states: Vec<Aligned>,
+    /// All rows in their own order, where one batch takes them and can read them where they lie.
+    in_place: Option<BatchRows<'a>>,
+    engine: Engine,
     /// Rows in the order of the epoch.
     order: Vec<u32>,
 }
@@ -205,24 +212,14 @@ impl<'a> Fit<'a> {
         trainer: &'a Trainer,
         network: &Network,
         data: &'a Dataset,
+        batch: usize,
         parallelism: Parallelism,
     ) -> Result<Self, Error> {
-        let batch = match trainer.batch_size {
-            BatchSize::Rows(rows) => rows.min(data.rows()),
-            BatchSize::Full => data.rows(),
-        };
-        let target_width = if network.loss().takes_labels() { 0 } else { network.outputs() };
-        let states = trainer.optimizer.update().states();
-        let state = |_| Aligned::zeros("the optimiser's state", network.parameters().len());
-        Ok(Fit {
-            trainer,
-            data,
-            parallelism,
-            batch,
-            workspace: Workspace::new(network, batch, target_width, parallelism.threads())?,
-            states: (0..states).map(state).collect::<Result<_, _>>()?,
-            order: (0..data.rows() as u32).collect(),
-        })
+        let in_place = if batch == data.rows() { BatchRows::in_place(data)? } else { None };
+        let gathered = if in_place.is_some() { Gathered::default() } else { BatchRows::gathered(network) };
+        let engine = Engine::new(network, trainer.optimizer, batch, gathered, trainer.isa, parallelism)?;
+        let order = (0..data.rows() as u32).collect();
+        Ok(Fit { trainer, data, batch, in_place, engine, order })
     }
 
     fn run(
@@ -235,7 +232,7 @@ impl<'a> Fit<'a> {
         let mut good = Aligned::zeros("the parameters of the last good epoch", network.parameters().len())?;
         good.copy_from_slice(network.parameters());
         let mut validation = match validation {
-            Some(data) => Some(Evaluator::new(network, data, self.trainer.isa, self.parallelism)?),
+            Some(data) => Some(Evaluator::new(network, data, self.trainer.isa, self.trainer.parallelism)?),
             None => None,
         };
         for number in 1..=self.trainer.epochs {
@@ -268,22 +265,18 @@ impl<'a> Fit<'a> {
     /// One pass over the rows in their order.
     fn epoch(&mut self, network: &mut Network, number: usize) -> Result<Epoch, Error> {
         let rows = self.data.rows();
-        let (mut loss, mut hits) = (0.0, 0);
+        let (mut loss, hits) = (0.0, AtomicUsize::new(0));
         for (step, start) in (0..rows).step_by(self.batch).enumerate() {
-            let batch = self.batch.min(rows - start);
             let non_finite = |what| Error::NonFinite { what, epoch: number, step: step + 1 };
-            self.rows_pass(network, start, batch)?;
-            let step_loss: f64 = self.workspace.losses[..batch].iter().copied().map(f64::from).sum();
+            let order = &self.order[start..rows.min(start + self.batch)];
+            let batch = self.in_place.unwrap_or(BatchRows::Gathered { data: self.data, order });
+            let step_loss = self.engine.rows_pass(network, batch, Some(&hits))?;
             if !step_loss.is_finite() {
                 return Err(non_finite("the loss"));
             }
             loss += step_loss;
-            hits += self.workspace.hits[..batch].iter().filter(|&&hit| hit).count();
-            let flops = network.flops().saturating_mul(batch);
-            let (layers, parameters) = network.layers_and_parameters();
-            let destination = Destination::Update(self.trainer.optimizer.update());
-            self.parameters_pass(layers, parameters, batch, flops, destination)?;
-            if start + batch == rows && !network.parameters().iter().all(|parameter| parameter.is_finite()) {
+            self.engine.update(network, batch)?;
+            if start + batch.len() == rows && !network.parameters().iter().all(|parameter| parameter.is_finite()) {
                 return Err(non_finite("a parameter"));
             }
         }
@@ -291,88 +284,11 @@ impl<'a> Fit<'a> {
         Ok(Epoch {
             epoch: number,
             loss: loss / (rows * terms) as f64,
-            accuracy: network.loss().takes_labels().then(|| hits as f64 / rows as f64),
+            accuracy: network.loss().takes_labels().then(|| hits.into_inner() as f64 / rows as f64),
             validation_loss: None,
             validation_accuracy: None,
         })
     }
-
-    /// First phase, divided over the rows of the batch: gather, forward, loss, backward.
-    fn rows_pass(&mut self, network: &Network, start: usize, batch: usize) -> Result<(), ShapeError> {
-        let isa = self.trainer.isa;
-        let (data, order) = (self.data, &self.order[start..start + batch]);
-        let flops = 3usize.saturating_mul(network.flops()).saturating_mul(batch);
-        let parts = self.parallelism.parts(flops).min(batch);
-        let scratch_len = self.workspace.scratch_len;
-        let (columns, block) = self.workspace.columns_and_block(batch)?;
-        self.parallelism.divide(
-            parts,
-            block,
-            &|block: Block<'_>, left, parts| block.split(left, parts, scratch_len),
-            &|mut block: Block<'_>| {
-                gather(data, order, columns, &mut block);
-                forward(network, isa, columns, &mut block.rows, block.scratch)?;
-                count_hits(network, columns, &mut block)?;
-                loss_and_backward(network, isa, columns, batch, &mut block)
-            },
-        )
-    }
-
-    /// Second phase, divided over the parameters: each gradient over the whole batch, which goes into `parameters`: by the optimiser's
-    /// step in its epilogue, or as it is.
-    fn parameters_pass(
-        &mut self,
-        layers: &[Layer],
-        parameters: &mut [f32],
-        batch: usize,
-        flops: usize,
-        destination: Destination,
-    ) -> Result<(), ShapeError> {
-        let isa = self.trainer.isa;
-        let scratch_len = self.workspace.scratch_len;
-        let Workspace { columns, rows, scratch, .. } = &mut self.workspace;
-        let rows = Mat::with_strides(rows, batch, columns.width, columns.width, 1)?;
-        let columns = &*columns;
-        let mut states = [(); MAX_STATES].map(|()| <&mut [f32]>::default());
-        for (slice, state) in states.iter_mut().zip(&mut self.states) {
-            *slice = state;
-        }
-        self.parallelism.divide(
-            self.parallelism.parts(flops),
-            ParameterRows::all(layers, parameters, states, scratch),
-            &|task: ParameterRows<'_>, left, parts| task.split(layers, left, parts, scratch_len),
-            &|task| parameter_step(layers, isa, columns, rows, destination, task),
-        )
-    }
-}
-
-/// Copies the features and targets of a block's rows out of the data, in the order of the epoch.
-fn gather(data: &Dataset, order: &[u32], columns: &crate::workspace::Columns, block: &mut Block<'_>) {
-    for i in 0..block.rows.rows() {
-        let from = order[block.first + i] as usize;
-        let (Some(features), Some(row)) = (data.row(from), block.rows.row_mut(i)) else { continue };
-        row[..columns.inputs].copy_from_slice(features);
-        match data.targets() {
-            Targets::Classes { labels, .. } => block.labels[i] = labels[from],
-            Targets::Values { values, width } => {
-                let values = &values[from * width..(from + 1) * width];
-                row[columns.targets..columns.targets + width].copy_from_slice(values);
-            }
-        }
-    }
-}
-
-/// Marks the rows whose largest logit is that of their label.
-fn count_hits(network: &Network, columns: &crate::workspace::Columns, block: &mut Block<'_>) -> Result<(), ShapeError> {
-    if !network.loss().takes_labels() {
-        return Ok(());
-    }
-    let Some(&start) = columns.outputs.last() else { return Ok(()) };
-    let outputs = block.rows.as_ref().col_range(start, network.outputs())?;
-    for (i, (hit, &label)) in block.hits.iter_mut().zip(&*block.labels).enumerate() {
-        *hit = outputs.row(i).and_then(argmax) == Some(label as usize);
-    }
-    Ok(())
 }
 
 /// The mean loss of a network over some rows, and its gradient with respect to every parameter.
@@ -391,16 +307,15 @@ pub fn gradient(
     parallelism: Parallelism,
 ) -> Result<(f64, Vec<f32>), Error> {
     check_data(network, data)?;
-    let flops = 3usize.saturating_mul(network.flops()).saturating_mul(data.rows());
-    parallelism.enter(flops, |parallelism| {
-        let trainer = Trainer::new().batch_size(BatchSize::Full).isa(isa);
-        let mut fit = Fit::new(&trainer, network, data, parallelism)?;
-        let batch = data.rows();
-        fit.rows_pass(network, 0, batch)?;
-        let loss: f64 = fit.workspace.losses.iter().copied().map(f64::from).sum();
+    parallelism.enter(network.step_flops().saturating_mul(data.rows()), |parallelism| {
+        let rows = data.rows();
+        let order: Vec<u32> = (0..rows as u32).collect();
+        let batch = BatchRows::in_place(data)?.unwrap_or(BatchRows::Gathered { data, order: &order });
+        let gathered = BatchRows::gathered(network);
+        let mut engine = Engine::new(network, Optimizer::sgd(1.0), rows, gathered, isa, parallelism)?;
+        let loss = engine.rows_pass(network, batch, None)?;
         let mut gradient = zeros("the gradient", network.parameters().len())?;
-        let flops = network.flops().saturating_mul(batch);
-        fit.parameters_pass(network.layers(), &mut gradient, batch, flops, Destination::Gradient)?;
-        Ok((loss / (batch * network.loss().terms(network.outputs())) as f64, gradient))
+        engine.gradient(network, batch, &mut gradient)?;
+        Ok((loss / (rows * network.loss().terms(network.outputs())) as f64, gradient))
     })
 }

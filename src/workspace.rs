@@ -9,8 +9,7 @@ use steadynet_kernels::{Mat, MatMut, Saved, ShapeError, gemm_scratch_len};
 /// block of memory and one split divides everything.
 #[derive(Debug)]
 pub(crate) struct Columns {
-    /// Width of the network's input.
-    pub inputs: usize,
+    /// Behind the features, which come first. (Neither has columns where batches are read in place.)
     pub targets: usize,
     /// Outputs of each layer.
     pub outputs: Vec<usize>,
@@ -22,15 +21,15 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    fn new(network: &Network, target_width: usize) -> Columns {
+    fn new(network: &Network, gathered: Gathered) -> Columns {
         let mut end = 0;
         let mut block = |width: usize| {
             let start = end;
             end += width.next_multiple_of(LINE);
             start
         };
-        block(network.inputs());
-        let targets = block(target_width);
+        block(gathered.features);
+        let targets = block(gathered.targets);
         let outputs: Vec<usize> = network.layers().iter().map(|layer| block(layer.outputs())).collect();
         let saved = network.layers().iter().zip(&outputs).map(|(layer, &outputs)| match layer.activation().saved() {
             Saved::Output => outputs,
@@ -40,8 +39,16 @@ impl Columns {
         let deltas = network.layers().iter().map(|layer| block(layer.outputs())).collect();
         // An odd number of cache lines from row to row: an even one would put the rows of a tile into few sets of the cache.
         let width = end.next_multiple_of(LINE) + if (end / LINE).is_multiple_of(2) { LINE } else { 0 };
-        Columns { inputs: network.inputs(), targets, outputs, saved, deltas, width }
+        Columns { targets, outputs, saved, deltas, width }
     }
+}
+
+/// How much of each row of a batch is copied into the workspace.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Gathered {
+    pub features: usize,
+    /// Numbers; 0 for class indices.
+    pub targets: usize,
 }
 
 /// All the memory of passes through one network, for batches of up to a given size. After it is made, nothing else is allocated.
@@ -52,17 +59,15 @@ pub(crate) struct Workspace {
     pub losses: Vec<f32>,
     /// The class index of each row.
     pub labels: Vec<u32>,
-    /// Whether each row's class was predicted right.
-    pub hits: Vec<bool>,
     /// Scratch of the products, a piece for each part.
     pub scratch: Aligned,
     pub scratch_len: usize,
 }
 
 impl Workspace {
-    /// For batches of up to `batch` rows with `target_width` numbers as targets (0 for class indices), divided into up to `parts`.
-    pub fn new(network: &Network, batch: usize, target_width: usize, parts: usize) -> Result<Workspace, Error> {
-        let columns = Columns::new(network, target_width);
+    /// For batches of up to `batch` rows, divided into up to `parts`.
+    pub fn new(network: &Network, batch: usize, gathered: Gathered, parts: usize) -> Result<Workspace, Error> {
+        let columns = Columns::new(network, gathered);
         let scratch_len = network.layers().iter().map(|layer| layer_scratch_len(layer, batch)).max().unwrap_or(0);
         let scratch_len = scratch_len.next_multiple_of(LINE);
         Ok(Workspace {
@@ -70,7 +75,6 @@ impl Workspace {
             columns,
             losses: vec![0.0; batch],
             labels: vec![0; batch],
-            hits: vec![false; batch],
             scratch: Aligned::zeros("the scratch of the products", scratch_len.saturating_mul(parts.max(1)))?,
             scratch_len,
         })
@@ -84,7 +88,6 @@ impl Workspace {
             rows: MatMut::with_strides(&mut self.rows, batch, width, width, 1)?,
             losses: &mut self.losses[..batch],
             labels: &mut self.labels[..batch],
-            hits: &mut self.hits[..batch],
             scratch: &mut self.scratch,
         };
         Ok((&self.columns, block))
@@ -107,7 +110,6 @@ pub(crate) struct Block<'a> {
     pub rows: MatMut<'a>,
     pub losses: &'a mut [f32],
     pub labels: &'a mut [u32],
-    pub hits: &'a mut [bool],
     pub scratch: &'a mut [f32],
 }
 
@@ -118,25 +120,18 @@ impl<'a> Block<'a> {
         let (top, bottom) = self.rows.split_at_row(at)?;
         let (losses, other_losses) = self.losses.split_at_mut(at);
         let (labels, other_labels) = self.labels.split_at_mut(at);
-        let (hits, other_hits) = self.hits.split_at_mut(at);
         let (scratch, other_scratch) = self.scratch.split_at_mut(left * scratch_len);
         let first = self.first + at;
         Ok((
-            Block { first: self.first, rows: top, losses, labels, hits, scratch },
-            Block {
-                first,
-                rows: bottom,
-                losses: other_losses,
-                labels: other_labels,
-                hits: other_hits,
-                scratch: other_scratch,
-            },
+            Block { first: self.first, rows: top, losses, labels, scratch },
+            Block { first, rows: bottom, losses: other_losses, labels: other_labels, scratch: other_scratch },
         ))
     }
 }
 
 /// The column blocks that a pass through one layer touches, taken out of the rows without overlap: a block to read and,
 /// behind it, a block to write.
+#[inline]
 pub(crate) fn read_write<'a>(
     rows: &'a mut MatMut<'_>,
     read: (usize, usize),

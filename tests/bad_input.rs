@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use steadynet::data::Preprocessing;
 use steadynet::{
     Activation, BatchSize, Dataset, Epoch, Error, Init, Isa, Loss, Model, Network, NetworkBuilder, Optimizer,
-    Parallelism, Trainer, gradient,
+    Parallelism, Predictor, StepTargets, Trainer, gradient,
 };
 
 fn network() -> Network {
@@ -97,7 +97,7 @@ fn names_that_are_unknown_are_refused() {
     }
     assert!("normal".parse::<Init>().unwrap_err().to_string().starts_with("init: wanted one of"));
     assert!(Activation::from_name("swish2").is_none());
-    assert!(Optimizer::from_name("adamant", 0.1, 0.9).is_none());
+    assert!(Optimizer::from_name("adamant", None).is_none());
     assert!(Isa::from_name("mmx").is_err());
 }
 
@@ -113,7 +113,8 @@ fn settings_outside_their_range_are_named() {
     }
     for momentum in [1.0, -0.1, f32::NAN, f32::INFINITY] {
         let message = format!("momentum: wanted a number from 0 to below 1, got {momentum}");
-        cases.push((trainer().optimizer(Optimizer::momentum(0.1, momentum)), message));
+        cases.push((trainer().optimizer(Optimizer::momentum(0.1, momentum)), message.clone()));
+        cases.push((trainer().optimizer(Optimizer::nesterov(0.1, momentum)), message));
     }
     for l2 in [-1.0, f32::NAN, f32::INFINITY] {
         let message = format!("l2: wanted a finite number, not negative, got {l2}");
@@ -377,4 +378,52 @@ fn a_tolerance_ends_a_training_after_two_near_losses() {
     // A tolerance of 0 is never reached: even equal losses differ by no less than 0.
     let history = trainer.epochs(500).tolerance(0.0).fit(&mut start.clone(), &data).unwrap();
     assert_eq!(history.epochs.len(), 500);
+}
+
+#[test]
+fn steps_and_sessions_refuse_what_does_not_fit() {
+    let mut network = Network::builder(3).hidden(4, Activation::Tanh).output(2, Loss::CrossEntropy).build().unwrap();
+    let trainer = Trainer::new().optimizer(Optimizer::adam(0.1));
+    assert_eq!(trainer.stepper(&mut network, 0).err().unwrap().to_string(), "batch size: wanted at least 1 row, got 0");
+    let bad = Trainer::new().optimizer(Optimizer::adamw(0.1, -1.0));
+    let error = bad.stepper(&mut network, 4).err().unwrap().to_string();
+    assert_eq!(error, "weight_decay: wanted a finite number, not negative, got -1");
+    let before = network.clone();
+    let mut stepper = trainer.stepper(&mut network, 4).unwrap();
+    let labels = StepTargets::Labels;
+    let cases = [
+        (&[1.0; 7][..], labels(&[0, 1]), "features (a whole number of rows): wanted 9, got 7"),
+        (&[], labels(&[]), "rows of a step: wanted 1, got 0"),
+        (&[1.0; 15], labels(&[0; 5]), "rows of a step: wanted 4, got 5"),
+        (&[1.0; 6], labels(&[0]), "targets: wanted 2 labels below 2 (for cross-entropy), got 1 labels"),
+        (&[1.0; 6], labels(&[0, 2]), "targets: wanted 2 labels below 2 (for cross-entropy), got label 2"),
+        (
+            &[1.0; 6],
+            StepTargets::Values(&[0.0; 4]),
+            "targets: wanted 2 labels below 2 (for cross-entropy), got 4 numbers",
+        ),
+    ];
+    for (features, targets, message) in cases {
+        assert_eq!(stepper.step(features, targets).unwrap_err().to_string(), message);
+    }
+    // A loss that is not finite is told and changes nothing.
+    assert!(stepper.step(&[f32::NAN; 3], labels(&[0])).unwrap().is_nan());
+    assert_eq!(*stepper.network(), before);
+    assert!(stepper.step(&[0.5; 3], labels(&[0])).unwrap().is_finite());
+    assert_ne!(*stepper.network(), before);
+
+    let mut network = Network::builder(3).output(2, Loss::SquaredError).build().unwrap();
+    let mut stepper = trainer.stepper(&mut network, 4).unwrap();
+    let error = stepper.step(&[1.0; 6], StepTargets::Values(&[0.0; 3])).unwrap_err().to_string();
+    assert_eq!(error, "targets: wanted 4 numbers (for squared-error), got 3 numbers");
+
+    let predictor = Predictor::new(&network).unwrap();
+    let mut session = predictor.session(Parallelism::default()).unwrap();
+    let mut outputs = [7.0; 4];
+    let error = session.predict(&[1.0; 7], &mut outputs).unwrap_err().to_string();
+    assert_eq!(error, "features (a whole number of rows): wanted 9, got 7");
+    let error = session.predict(&[1.0; 3], &mut outputs).unwrap_err().to_string();
+    assert_eq!(error, "outputs (as many rows as of features): wanted 2, got 4");
+    assert_eq!(outputs, [7.0; 4]);
+    session.predict(&[], &mut []).unwrap();
 }

@@ -332,7 +332,10 @@ fn wrong_data_are_named() {
         ("train flowers.csv --out folder", "--out folder: it is a folder"),
         ("train flowers.csv --out flowers.csv", "writing it would destroy the data"),
         ("train flowers.csv --history model.safetensors", "--history model.safetensors: the same file as for --out"),
-        ("train flowers.csv --optimizer sgd --momentum 0.5", "--momentum 0.5 goes with --optimizer momentum, not sgd"),
+        (
+            "train flowers.csv --optimizer sgd --momentum 0.5",
+            "--momentum 0.5 goes with --optimizer momentum or nesterov, not sgd",
+        ),
         ("train flowers.csv --activation tanh --output-activation tanh", "the last layer must be identity, not tanh"),
         ("train flowers.csv --hidden 4000000000,4000000000", "--hidden: a network of 1.600e19 parameters"),
         ("evaluate missing.safetensors flowers.csv", "cannot read missing.safetensors"),
@@ -361,7 +364,7 @@ fn wrong_usage_is_explained() {
         ("train", "DATA"),
         ("train digits --activation softplus", "sigmoid, tanh, relu"),
         ("train digits --loss mae", "cross-entropy, squared-error, bce"),
-        ("train digits --optimizer adam", "sgd, momentum"),
+        ("train digits --optimizer newton", "sgd, momentum, nesterov, adam, adamw"),
         ("train digits --lr 0", "wanted a finite number above 0"),
         ("train digits --lr -1", "wanted a finite number above 0"),
         ("train digits --lr nan", "wanted a finite number above 0"),
@@ -403,6 +406,41 @@ fn a_test_that_cannot_be_measured_leaves_the_model() {
 }
 
 #[test]
+fn a_model_as_source_code() {
+    let place = Place::new();
+    place.ok("train digits --hidden none --epochs 1 --quiet --no-plot --out m.safetensors");
+    let header = place.ok("export m.safetensors --format c --out -");
+    assert!(header.contains("static inline int model_self_test(void)"));
+    assert_eq!(place.ok("export m.safetensors --format c --out Digit-Net.h"), "");
+    let written = fs::read_to_string(place.path("Digit-Net.h")).unwrap();
+    assert_eq!(
+        written,
+        header.replace("model_", "digit_net_").replace("MODEL_", "DIGIT_NET_").replace("/* model:", "/* digit_net:")
+    );
+    assert!(place.ok("export m.safetensors --format rust --out -").contains("use steadynet_kernels::"));
+    assert!(!place.ok("export m.safetensors --format rust --standalone --out -").contains("steadynet_kernels"));
+
+    place.write("not-a-model", "nothing");
+    let before = place.files();
+    for (code, arguments, message) in [
+        (1, "export missing --format c --out a.h", "missing"),
+        (1, "export not-a-model --format c --out a.h", "not-a-model"),
+        (1, "export m.safetensors --format c --out m.safetensors", "this file is read"),
+        (1, "export m.safetensors --format c --out no/a.h", "there is no folder no"),
+        (1, "export m.safetensors --format c --out .", "wanted the name of a file"),
+        (1, "export m.safetensors --format c --name 1st --out a.h", "name: wanted a lowercase letter"),
+        (2, "export m.safetensors --format pascal --out a.pas", "[possible values: rust, c]"),
+        (2, "export m.safetensors --out a.h", "--format"),
+        (2, "export m.safetensors --format c", "--out"),
+        (2, "export m.safetensors --format c --standalone --out a.h", "--standalone"),
+    ] {
+        let error = place.fails(code, arguments);
+        assert!(error.contains(message), "{arguments}: {error}");
+    }
+    assert_eq!(place.files(), before);
+}
+
+#[test]
 fn a_closed_pipe_is_no_failure() {
     let place = Place::new();
     for arguments in ["train digits --hidden none --epochs 1", "predict model.safetensors digits --proba"] {
@@ -433,17 +471,128 @@ fn this_machine_is_verified() {
 #[test]
 fn products_are_measured() {
     let place = Place::new();
-    let rows = 2 * steadynet::Isa::available().count();
-    let json = place.json("bench gemm --shapes 5x7x3 --rounds 2 --json");
+    let rows = 3 * steadynet::Isa::available().count();
+    let json = place.json("bench gemm --shapes 5x7x3,3x5x7:ta --rounds 2 --json");
     let products = json["products"].as_array().unwrap();
-    assert_eq!(products.len(), rows);
+    assert_eq!(products.len(), 2 * rows);
     for product in products {
         let rate = |name: &str| product["gflops"][name].as_f64().unwrap();
         assert!(0.0 < rate("min") && rate("min") <= rate("median") && rate("median") <= rate("max"), "{product}");
+        assert_eq!(product["a_transposed"].as_bool(), Some(product["m"].as_u64() == Some(3)), "{product}");
     }
+    let levels: Vec<&str> =
+        json["bandwidths"].as_array().unwrap().iter().map(|l| l["memory"].as_str().unwrap()).collect();
+    assert_eq!((levels[0], levels[levels.len() - 1]), ("L1", "memory"));
     assert!(place.ok("bench gemm --shapes 5x7x3 --rounds 1 --isa scalar").contains("5×7×3"));
-    // A header, the limit, and two products.
-    assert_eq!(place.ok("bench gemm --shapes 5x7x3 --rounds 1 --isa scalar --csv").lines().count(), 4);
+
+    // The limit, and three products.
+    let text = place.ok("bench gemm --shapes 5x7x3:tb --rounds 1 --isa scalar --threads 2 --csv --plot roof.svg");
+    let mut csv = csv::Reader::from_reader(text.as_bytes());
+    let headers = csv.headers().unwrap().clone();
+    let column = |name| headers.iter().position(|header| header == name).unwrap();
+    let [kernel, threads, transposed, rate] = ["kernel", "threads", "b_transposed", "gflops"].map(column);
+    let records: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
+    let kernels: Vec<&str> = records.iter().map(|record| &record[kernel]).collect();
+    assert_eq!(kernels, ["multiply-adds", "steadynet", "steadynet", "steadynet-packed"]);
+    assert!(records.iter().all(|record| &record[threads] == "2" && record[rate].parse::<f64>().unwrap() > 0.0));
+    assert_eq!(&records[1][transposed], "true");
+    let svg = fs::read_to_string(place.path("roof.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("steadynet scalar") && svg.contains("5×7×3:tb"), "{svg}");
+}
+
+/// A BLAS of a few lines, if there is a compiler. `factor` times the product is its answer.
+fn blas(place: &Place, name: &str, symbol: &str, factor: u8) -> bool {
+    let source = format!(
+        "void {symbol}(int o, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b, int ldb,
+                       float beta, float *c, int ldc) {{
+             for (int i = 0; i < m; i++) for (int j = 0; j < n; j++) {{
+                 float s = 0;
+                 for (int p = 0; p < k; p++) s += (ta == 111 ? a[i*lda+p] : a[p*lda+i]) * (tb == 111 ? b[p*ldb+j] : b[j*ldb+p]);
+                 c[i*ldc+j] = {factor} * s;
+             }}
+         }}"
+    );
+    place.write("blas.c", source);
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let arguments = ["-shared", "-fPIC", "-O1", "-o", name, "blas.c"];
+    match Command::new(compiler).args(arguments).current_dir(place.0.path()).status() {
+        Ok(status) => {
+            assert!(status.success());
+            true
+        }
+        Err(error) => {
+            println!("skipped: no C compiler ({error})");
+            false
+        }
+    }
+}
+
+#[test]
+fn products_beside_those_of_a_blas() {
+    let place = Place::new();
+    if !blas(&place, "one.so", "cblas_sgemm", 1)
+        || !blas(&place, "two,2.so", "scipy_cblas_sgemm64_", 1)
+        || !blas(&place, "wrong.so", "cblas_sgemm", 2)
+    {
+        return;
+    }
+    let arguments =
+        "bench gemm --shapes 5x7x3,6x8x2:ta,4x3x9:tb --isa scalar --rounds 2 --against one.so --against two,2.so";
+    let output = place.run(&format!("{arguments} --json --plot roof.svg"));
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), notes.matches("note: ").count()), (Some(0), 2), "{notes}");
+    assert!(notes.contains("one.so: how to set its number of threads is not known"), "{notes}");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let kernels: Vec<&str> =
+        json["products"].as_array().unwrap().iter().map(|p| p["kernel"].as_str().unwrap()).collect();
+    assert_eq!(kernels, ["steadynet", "steadynet", "steadynet-packed", "one.so", "two,2.so"].repeat(3));
+    let svg = fs::read_to_string(place.path("roof.svg")).unwrap();
+    assert!(svg.contains("two,2.so"), "{svg}");
+    let text = String::from_utf8(place.run(&format!("{arguments} --csv")).stdout).unwrap();
+    let names: Vec<String> =
+        csv::Reader::from_reader(text.as_bytes()).records().map(|record| record.unwrap()[0].to_owned()).collect();
+    assert_eq!(names.iter().filter(|name| *name == "two,2.so").count(), 3, "{text}");
+
+    let given = "bench gemm --shapes 5x7x3 --rounds 1 --isa scalar --against two,2.so --symbol";
+    assert!(
+        String::from_utf8(place.run(&format!("{given} scipy_cblas_sgemm64_")).stdout).unwrap().contains("two,2.so")
+    );
+    let message = place.fails(1, &format!("{given} cblas_sgemm"));
+    assert!(message.contains("--against two,2.so: the library has no function cblas_sgemm"), "{message}");
+
+    // A wrong result stops it before anything is measured or written.
+    let output = place.run("bench gemm --shapes 5x7x3 --against one.so --against wrong.so --plot never.svg");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{message}");
+    assert!(message.contains("error: wrong.so, 5×7×3, epilogue none: element (0, 0) is "), "{message}");
+    assert!(!place.path("never.svg").exists());
+}
+
+#[test]
+fn measurements_that_cannot_be_made_are_refused_before_they_begin() {
+    let place = Place::new();
+    place.write("text.so", "not a library");
+    fs::create_dir(place.path("folder")).unwrap();
+    for (code, arguments, wanted) in [
+        (1, "--against missing.so", "--against missing.so: no such file"),
+        (1, "--against folder", "--against folder: not a file"),
+        (1, "--against text.so", "--against text.so: not a library that can be loaded"),
+        (1, "--plot folder", "--plot folder: it is a folder"),
+        (1, "--plot missing/roof.svg", "--plot missing/roof.svg: there is no folder missing"),
+        (1, "--against text.so --plot text.so", "this file is read"),
+        (2, "--symbol sgemm", "--against <FILE>"),
+        (2, "--rounds 0", "0 is not in 1..=10000"),
+        (2, "--threads 0", "0 is not in 1..=1024"),
+        (2, "--shapes 2x2x2:tc", "wanted ta, tb or tatb after the colon"),
+        (2, "--shapes 2x2x2 --set odd", "cannot be used with"),
+        (2, "--set round", "mlp, square, gemv, odd"),
+        (2, "--shapes 99999x99999x1", "larger than 2^28 elements"),
+        (2, "--json --csv", "cannot be used with"),
+    ] {
+        let message = place.fails(code, &format!("bench gemm {arguments}"));
+        assert!(message.contains(wanted), "{arguments}: {message}");
+    }
+    assert_eq!(place.files(), ["folder", "text.so"]);
 }
 
 /// The real MNIST, where it lies beside the project.

@@ -5,9 +5,10 @@ mod nets;
 
 use rayon::ThreadPoolBuilder;
 use steadynet::data::shuffled_indices;
-use steadynet::kernels::{Update, update};
+use steadynet::kernels::update;
 use steadynet::{
-    Activation, BatchSize, Dataset, History, Init, Isa, Loss, Network, Optimizer, Parallelism, Trainer, gradient,
+    Activation, BatchSize, Dataset, History, Init, Isa, Loss, Network, Optimizer, Parallelism, Predictor,
+    Preprocessing, StepTargets, Trainer, gradient,
 };
 
 /// Sizes of the pools that every result is compared on.
@@ -27,7 +28,8 @@ fn everywhere<R: Send>(work: impl Fn(Isa, Parallelism) -> R + Sync, mut check: i
         check(format!("{isa}, serial"), work(isa, Parallelism::Serial));
         check(format!("{isa}, the global pool"), work(isa, Parallelism::Rayon));
         for threads in THREADS {
-            let result = on_pool(threads, || work(isa, Parallelism::Rayon));
+            // Where threads are awake, work is divided from a few microseconds on.
+            let result = on_pool(threads, || Parallelism::Rayon.hot(|| work(isa, Parallelism::Rayon)));
             check(format!("{isa}, {threads} threads"), result);
         }
     }
@@ -137,6 +139,13 @@ fn cases() -> Vec<Case> {
             divided: true,
             ..Case::new("one feature", &[1, 3000], Activation::Identity, Loss::BinaryCrossEntropy, 601)
         },
+        Case {
+            batch: BatchSize::Rows(300),
+            optimizer: Optimizer::adam(0.01).l2(1e-3),
+            epochs: 4,
+            divided: true,
+            ..Case::new("two states", &[64, 256, 10], Activation::Tanh, Loss::CrossEntropy, 601)
+        },
         // Sums over the features have three blocks of k, and the last layer one output.
         Case {
             batch: BatchSize::Rows(50),
@@ -174,8 +183,8 @@ fn a_fused_step_is_the_step_taken_apart() {
         let (fused, _) = case.run(Isa::detect(), Parallelism::Rayon);
 
         let mut network = case.network.clone();
-        let rule = case.optimizer.update();
-        let mut states = vec![vec![0.0f32; network.parameters().len()]; rule.states()];
+        let mut steps = case.optimizer.steps();
+        let mut states = vec![vec![0.0f32; network.parameters().len()]; case.optimizer.states()];
         for epoch in 1..=case.epochs {
             let rows = case.data.rows();
             let order = if case.batch_rows() < rows {
@@ -188,11 +197,12 @@ fn a_fused_step_is_the_step_taken_apart() {
                 let batch = case.data.select(&rows).unwrap();
                 let (_, gradient) = gradient(&network, &batch, Isa::detect(), Parallelism::Rayon).unwrap();
                 let mut start = 0;
+                let rule = steps.next().unwrap();
                 for l in 0..network.layers().len() {
                     for bias in [false, true] {
                         let block = if bias { network.biases_mut(l) } else { network.weights_mut(l) }.unwrap();
                         let len = block.len();
-                        let rule = if bias { without_decay(rule) } else { rule };
+                        let rule = if bias { rule.without_decay() } else { rule };
                         let mut kept: Vec<&mut [f32]> =
                             states.iter_mut().map(|state| &mut state[start..start + len]).collect();
                         update(Isa::scalar(), rule, &gradient[start..start + len], block, &mut kept).unwrap();
@@ -205,11 +215,113 @@ fn a_fused_step_is_the_step_taken_apart() {
     }
 }
 
-fn without_decay(rule: Update) -> Update {
-    match rule {
-        Update::Sgd { lr, .. } => Update::Sgd { lr, l2: 0.0 },
-        Update::Momentum { lr, momentum, .. } => Update::Momentum { lr, momentum, l2: 0.0 },
-        other => panic!("{other:?} is not known here yet"),
+/// Steps of a caller's own loop are those of a fit.
+#[test]
+fn single_steps_are_those_of_a_fit() {
+    for case in cases() {
+        let (fitted, history) = case.run(Isa::detect(), Parallelism::Serial);
+        everywhere(
+            |isa, parallelism| {
+                parallelism.hot(|| {
+                    let mut network = case.network.clone();
+                    let trainer = Trainer::new().optimizer(case.optimizer).isa(isa).parallelism(parallelism);
+                    let mut stepper = trainer.stepper(&mut network, case.batch_rows()).unwrap();
+                    let mut losses = Vec::new();
+                    for epoch in 1..=case.epochs {
+                        let rows = case.data.rows();
+                        let order = if case.batch_rows() < rows {
+                            shuffled_indices(rows as u32, 9, epoch as u64)
+                        } else {
+                            (0..rows as u32).collect()
+                        };
+                        let mut sum = 0.0;
+                        for batch in order.chunks(case.batch_rows()) {
+                            let rows: Vec<usize> = batch.iter().map(|&row| row as usize).collect();
+                            let batch = case.data.select(&rows).unwrap();
+                            let targets = match batch.labels() {
+                                Some(labels) => StepTargets::Labels(labels),
+                                None => StepTargets::Values(batch.values().unwrap()),
+                            };
+                            sum += stepper.step(batch.features(), targets).unwrap() * rows.len() as f64;
+                        }
+                        losses.push(sum / rows as f64);
+                    }
+                    (bits(network.parameters()), losses)
+                })
+            },
+            |place, (parameters, losses)| {
+                assert!(parameters == fitted, "{}, {place}", case.name);
+                for (loss, epoch) in losses.iter().zip(&history.epochs) {
+                    assert!((loss - epoch.loss).abs() <= 1e-12 * loss.abs(), "{}, {place}", case.name);
+                }
+            },
+        );
+    }
+}
+
+/// Features that are kept as bytes give the bits of the numbers that they stand for.
+#[test]
+fn bytes_train_and_predict_as_numbers_do() {
+    for batch in [BatchSize::Rows(64), BatchSize::Full] {
+        let data = nets::data(Loss::CrossEntropy, 300, 65, 10, 5);
+        let bytes: Vec<u8> = data.features().iter().map(|x| (x * 1000.0) as i32 as u8).collect();
+        let labels = data.labels().unwrap().to_vec();
+        let kept = Dataset::classification_of_bytes(bytes, 65, labels.clone(), 10).unwrap();
+        let map = Preprocessing::standardize(&kept);
+        let kept = kept.preprocessed(&map).unwrap();
+        let numbers = Dataset::classification(kept.features().to_vec(), 65, labels, 10).unwrap();
+        let of = |data| Case {
+            data,
+            ..Case { batch, ..Case::new("bytes", &[65, 80, 10], Activation::Relu, Loss::CrossEntropy, 2) }
+        };
+        let (numbers, kept) = (of(numbers), of(kept));
+        let expected = numbers.run(Isa::scalar(), Parallelism::Serial);
+        let (loss, slope) = gradient(&numbers.network, &numbers.data, Isa::scalar(), Parallelism::Serial).unwrap();
+        everywhere(
+            |isa, parallelism| {
+                let gradient = gradient(&kept.network, &kept.data, isa, parallelism).unwrap();
+                (kept.run(isa, parallelism), gradient, kept.network.evaluate_on(&kept.data, isa, parallelism).unwrap())
+            },
+            |place, (trained, gradient, evaluation)| {
+                assert!(trained == expected, "{place}");
+                assert!(gradient.0 == loss && bits(&gradient.1) == bits(&slope), "{place}");
+                assert_eq!(evaluation, numbers.network.evaluate(&numbers.data).unwrap(), "{place}");
+            },
+        );
+    }
+}
+
+/// A predictor gives what the network gives, to several threads at once.
+#[test]
+fn predictors_are_their_network() {
+    for &loss in Loss::ALL {
+        let case = Case::new("prediction", &[70, 300, 33], Activation::Tanh, loss, 2);
+        let features = nets::numbers(1000 * 70, 8);
+        let expected = bits(&case.network.predict_on(&features, Isa::scalar(), Parallelism::Serial).unwrap());
+        everywhere(
+            |isa, parallelism| {
+                let predictor = Predictor::on(&case.network, isa).unwrap();
+                let all = |rows: usize| {
+                    let mut session = predictor.session(parallelism).unwrap();
+                    let mut outputs = vec![f32::NAN; 1000 * 33];
+                    for (x, y) in features.chunks(rows * 70).zip(outputs.chunks_mut(rows * 33)) {
+                        session.predict(x, y).unwrap();
+                    }
+                    bits(&outputs)
+                };
+                std::thread::scope(|scope| {
+                    let threads = [1, 7, 1000].map(|rows| scope.spawn(move || all(rows)));
+                    threads
+                        .map(|thread| thread.join().unwrap())
+                        .into_iter()
+                        .chain([parallelism.hot(|| all(300))])
+                        .collect()
+                })
+            },
+            |place, outputs: Vec<Vec<u32>>| {
+                assert!(outputs.iter().all(|outputs| *outputs == expected), "{loss}, {place}");
+            },
+        );
     }
 }
 

@@ -1,80 +1,35 @@
-//! Matrix products on one thread: every instruction set, plain and with a fused bias and sigmoid, beside the crates `gemm` and
+//! Matrix products on one thread: every instruction set, plain and with a fused bias and sigmoid, beside the crates `gemm`, `faer` and
 //! `matrixmultiply`, and beside the machine's own limit (`peak`: multiply-adds from registers, as many as the product has).
 //!
-//! Throughput is in floating-point operations: read "Gelem/s" as GFLOP/s.
+//! Throughput is in floating-point operations: read "Gelem/s" as GFLOP/s. For the other libraries, and for results that are checked
+//! and rounds that are interleaved, see `peers`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use steadynet_kernels::{Activation, Epilogue, Isa, Mat, MatMut, gemm, gemm_scratch_len, roofline};
+use steadynet_benches::operand::Operand;
+use steadynet_benches::product::Product;
+use steadynet_benches::shape::Shape;
+use steadynet_kernels::{Activation, Epilogue, Isa, MatMut, gemm, gemm_scratch_len, roofline};
 
-/// `m × k × n` and which operand is transposed.
-const SHAPES: &[(usize, usize, usize, Transposed)] = &[
-    (64, 784, 128, Transposed::None),
-    (256, 784, 512, Transposed::None),
-    (8, 784, 128, Transposed::None),
-    (1, 784, 128, Transposed::None),
-    (64, 128, 10, Transposed::None),
-    (784, 64, 128, Transposed::A),
-    (64, 10, 128, Transposed::B),
-    (256, 512, 512, Transposed::B),
+/// A batch through a layer, the gradients of its weights and of its inputs, one row, and sizes that no tile divides.
+#[rustfmt::skip]
+const SHAPES: &[&str] = &[
+    "64x784x128", "256x784x512", "32x1024x1024", "64x128x10", "512x512x512",
+    "784x64x128:ta", "128x64x10:ta", "64x10x128:tb", "256x512x512:tb",
+    "1x128x10", "1x784x128", "8x784x128", "1x1024x1024", "1x4096x4096",
+    "7x13x5", "13x127x33", "33x1x65", "100x1000x1", "97x193x389", "100x100x100",
 ];
 
-#[derive(Clone, Copy, PartialEq)]
-enum Transposed {
-    None,
-    A,
-    B,
-}
-
-impl Transposed {
-    fn suffix(self) -> &'static str {
-        match self {
-            Transposed::None => "",
-            Transposed::A => " (A transposed)",
-            Transposed::B => " (B transposed)",
-        }
-    }
-}
-
-/// Numbers from −1 to 1 without a pattern that a cache could like, the first at a cache line, as in a network.
-fn numbers(len: usize, seed: u64) -> Aligned {
-    let random = steadynet_kernels::random::Random::new(seed, 0);
-    let mut memory = vec![0.0; len + 15];
-    let start = memory.as_ptr().align_offset(64).min(15);
-    for (index, number) in (0..).zip(&mut memory[start..start + len]) {
-        *number = 2.0 * random.uniform(index) - 1.0;
-    }
-    Aligned { memory, start, len }
-}
-
-struct Aligned {
-    memory: Vec<f32>,
-    start: usize,
-    len: usize,
-}
-
-impl std::ops::Deref for Aligned {
-    type Target = [f32];
-    fn deref(&self) -> &[f32] {
-        &self.memory[self.start..self.start + self.len]
-    }
-}
-
-impl std::ops::DerefMut for Aligned {
-    fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.memory[self.start..self.start + self.len]
-    }
-}
-
 fn products(criterion: &mut Criterion) {
-    for &(m, k, n, transposed) in SHAPES {
-        let (a, b, bias) = (numbers(m * k, 1), numbers(k * n, 2), numbers(n, 3));
-        let (a_rs, a_cs) = if transposed == Transposed::A { (1, m) } else { (k, 1) };
-        let (b_rs, b_cs) = if transposed == Transposed::B { (1, k) } else { (n, 1) };
-        let mut c = numbers(m * n, 4);
-        let mut scratch = vec![0.0; gemm_scratch_len(m, k, n)];
-        let flops = (2 * m * k * n) as u64;
+    for text in SHAPES {
+        let shape: Shape = text.parse().expect("a shape of the list");
+        let Shape { m, k, n, .. } = shape;
+        let product = Product::new(shape).expect("memory");
+        let (a, b) = product.views().expect("the shape of the operands");
+        let numbers = |len, stream| Operand::random(len, stream).expect("memory");
+        let (bias, mut c, mut scratch) = (numbers(n, 2), numbers(m * n, 3), numbers(gemm_scratch_len(m, k, n), 4));
+        let flops = shape.flops() as u64;
 
-        let mut group = criterion.benchmark_group(format!("{m}×{k}×{n}{}", transposed.suffix()));
+        let mut group = criterion.benchmark_group(shape.to_string());
         group.throughput(Throughput::Elements(flops));
         for isa in Isa::available().filter(|isa| isa.lanes() > 1) {
             let round = roofline::multiply_adds(isa, 1);
@@ -82,8 +37,6 @@ fn products(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new("peak", isa), |bencher| {
                 bencher.iter(|| roofline::multiply_adds(isa, rounds));
             });
-            let a = Mat::with_strides(&a, m, k, a_rs, a_cs).expect("a's shape");
-            let b = Mat::with_strides(&b, k, n, b_rs, b_cs).expect("b's shape");
             let mut run = |name: &str, activation: Option<Activation>| {
                 group.bench_function(BenchmarkId::new(name, isa), |bencher| {
                     bencher.iter(|| {
@@ -101,7 +54,7 @@ fn products(criterion: &mut Criterion) {
         }
         let stride = |stride: usize| stride as isize;
         group.bench_function("gemm", |bencher| {
-            // SAFETY: the strides keep every access inside the three buffers.
+            // SAFETY: the shapes and strides are those of the operands.
             bencher.iter(|| unsafe {
                 ::gemm::gemm(
                     m,
@@ -112,11 +65,11 @@ fn products(criterion: &mut Criterion) {
                     stride(n),
                     false,
                     a.as_ptr(),
-                    stride(a_cs),
-                    stride(a_rs),
+                    stride(a.col_stride()),
+                    stride(a.row_stride()),
                     b.as_ptr(),
-                    stride(b_cs),
-                    stride(b_rs),
+                    stride(b.col_stride()),
+                    stride(b.row_stride()),
                     0.0,
                     1.0,
                     false,
@@ -126,8 +79,25 @@ fn products(criterion: &mut Criterion) {
                 );
             });
         });
+        group.bench_function("faer", |bencher| {
+            use faer::linalg::matmul::matmul;
+            use faer::{Accum, MatRef, Par};
+            let stored = |elements, rows, cols, transposed: bool| {
+                if transposed {
+                    MatRef::from_column_major_slice(elements, rows, cols)
+                } else {
+                    MatRef::from_row_major_slice(elements, rows, cols)
+                }
+            };
+            let a = stored(&product.a[..], m, k, shape.a_transposed);
+            let b = stored(&product.b[..], k, n, shape.b_transposed);
+            bencher.iter(|| {
+                let c = faer::MatMut::from_row_major_slice_mut(&mut c[..], m, n);
+                matmul(c, Accum::Replace, a, b, 1.0, Par::Seq);
+            });
+        });
         group.bench_function("matrixmultiply", |bencher| {
-            // SAFETY: the strides keep every access inside the three buffers.
+            // SAFETY: the shapes and strides are those of the operands.
             bencher.iter(|| unsafe {
                 matrixmultiply::sgemm(
                     m,
@@ -135,11 +105,11 @@ fn products(criterion: &mut Criterion) {
                     n,
                     1.0,
                     a.as_ptr(),
-                    stride(a_rs),
-                    stride(a_cs),
+                    stride(a.row_stride()),
+                    stride(a.col_stride()),
                     b.as_ptr(),
-                    stride(b_rs),
-                    stride(b_cs),
+                    stride(b.row_stride()),
+                    stride(b.col_stride()),
                     0.0,
                     c.as_mut_ptr(),
                     stride(n),

@@ -1,9 +1,12 @@
-//! Any product on any instruction set gives the bits of the reference, and touches nothing between the elements of C.
+//! Any product on any instruction set, with B as it lies and packed, gives the bits of the reference, and touches nothing between the elements of C.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use steadynet_kernels::{Activation, Epilogue, Isa, Mat, MatMut, Update, gemm, gemm_scratch_len, reference};
+use steadynet_kernels::{
+    Activation, Epilogue, Isa, Mat, MatMut, PackedMatrix, Update, gemm, gemm_packed, gemm_scratch_len, packed_len,
+    reference,
+};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -55,16 +58,27 @@ fuzz_target!(|input: Input| {
     let mut expected = c.clone();
     let mut view = MatMut::with_strides(&mut expected, m, n, c_rs, c_cs).expect("c fits");
     let expected_state = with(&mut |epilogue| reference::gemm(a, b, &mut view, epilogue));
+    let mut memory = vec![f32::NAN; packed_len(k, n)];
     for isa in Isa::available() {
-        let mut ours = c.clone();
-        let mut scratch = vec![f32::NAN; gemm_scratch_len(m, k, n)];
-        let mut view = MatMut::with_strides(&mut ours, m, n, c_rs, c_cs).expect("c fits");
-        let state = with(&mut |epilogue| {
-            gemm(isa, a, b, view.reborrow(), epilogue, &mut scratch).expect("shapes agree");
-        });
-        let pairs = ours.iter().zip(&expected).chain(state.iter().zip(&expected_state));
-        for (at, (x, y)) in pairs.enumerate() {
-            assert!(x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan(), "{isa} {m}×{k}×{n}: element {at}: {x} {y}");
+        let packed = PackedMatrix::pack(isa, b, &mut memory).expect("the packed length");
+        for is_packed in [false, true] {
+            let mut ours = c.clone();
+            let mut scratch = vec![f32::NAN; gemm_scratch_len(m, k, n)];
+            let mut view = MatMut::with_strides(&mut ours, m, n, c_rs, c_cs).expect("c fits");
+            let state = with(&mut |epilogue| {
+                let c = view.reborrow();
+                let result = if is_packed {
+                    gemm_packed(isa, a, packed, c, epilogue, &mut scratch)
+                } else {
+                    gemm(isa, a, b, c, epilogue, &mut scratch)
+                };
+                result.expect("shapes agree");
+            });
+            let pairs = ours.iter().zip(&expected).chain(state.iter().zip(&expected_state));
+            for (at, (x, y)) in pairs.enumerate() {
+                let same = x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan();
+                assert!(same, "{isa} {m}×{k}×{n}, packed {is_packed}: element {at}: {x} {y}");
+            }
         }
     }
 });

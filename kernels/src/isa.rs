@@ -1,10 +1,7 @@
 //! Instruction sets: which there are, which the CPU has, and the one place that dispatches.
 
-#[cfg(target_arch = "aarch64")]
-use crate::simd::Neon;
-#[cfg(target_arch = "x86_64")]
-use crate::simd::{Avx2, Avx512, PortableFma};
-use crate::simd::{Kernel, Portable, Simd};
+use crate::simd;
+use crate::simd::{Kernel, Simd};
 use core::fmt;
 
 /// An instruction set that this CPU has. Values exist only after a check, so every kernel can trust them.
@@ -15,6 +12,7 @@ pub struct Isa(Kind);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
+    /// With the FMA instruction, if every machine of the target has it.
     Scalar,
     #[cfg(target_arch = "x86_64")]
     ScalarFma,
@@ -33,11 +31,22 @@ impl Isa {
     /// The fastest instruction set of this CPU.
     ///
     /// With the `std` feature an x86 CPU is asked at run time; without it, the compiler's target features decide.
+    #[inline]
     pub fn detect() -> Isa {
-        Isa::available().last().unwrap_or(Isa::scalar())
+        #[cfg(target_arch = "x86_64")]
+        if has_avx512() {
+            return Isa(Kind::Avx512);
+        } else if has_avx2() {
+            return Isa(Kind::Avx2);
+        }
+        #[cfg(target_arch = "aarch64")]
+        return Isa(Kind::Neon);
+        #[allow(unreachable_code, reason = "some targets need not ask")]
+        Isa::scalar()
     }
 
     /// One lane of plain Rust, which every machine has (with the FMA instruction where there is one).
+    #[inline]
     pub fn scalar() -> Isa {
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
@@ -69,7 +78,7 @@ impl Isa {
         }
     }
 
-    /// `scalar`, `avx2`, `avx512` or `neon`.
+    /// One of [`Isa::NAMES`].
     pub const fn name(self) -> &'static str {
         match self.0 {
             Kind::Scalar => "scalar",
@@ -103,30 +112,39 @@ impl Isa {
     #[inline]
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
-            Kind::Scalar => Portable.vectorize(kernel),
+            #[cfg(not(any(target_arch = "aarch64", steadynet_vfma)))]
+            Kind::Scalar => simd::Portable.vectorize(kernel),
+            #[cfg(steadynet_vfma)]
+            Kind::Scalar => simd::Vfma.vectorize(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Kind::Scalar => {
+                // SAFETY: every AArch64 target that this crate compiles for has NEON (checked below).
+                let neon = unsafe { pulp::aarch64::Neon::new_unchecked() };
+                simd::PortableFma(neon).vectorize(kernel)
+            }
             #[cfg(target_arch = "x86_64")]
             Kind::ScalarFma => {
                 // SAFETY: this kind is made only after `has_avx2`, which implies all of V3.
                 let v3 = unsafe { pulp::x86::V3::new_unchecked() };
-                PortableFma(v3).vectorize(kernel)
+                simd::PortableFma(v3).vectorize(kernel)
             }
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => {
                 // SAFETY: this kind is made only after `has_avx2`, which checks all of V3.
                 let v3 = unsafe { pulp::x86::V3::new_unchecked() };
-                Avx2(v3).vectorize(kernel)
+                simd::Avx2(v3).vectorize(kernel)
             }
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => {
                 // SAFETY: this kind is made only after `has_avx512`, which checks all of V4.
                 let v4 = unsafe { pulp::x86::V4::new_unchecked() };
-                Avx512(v4).vectorize(kernel)
+                simd::Avx512(v4).vectorize(kernel)
             }
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => {
                 // SAFETY: every AArch64 target that this crate compiles for has NEON (checked below).
                 let neon = unsafe { pulp::aarch64::Neon::new_unchecked() };
-                Neon(neon).vectorize(kernel)
+                simd::Neon(neon).vectorize(kernel)
             }
         }
     }
@@ -196,3 +214,18 @@ impl fmt::Display for IsaError {
 }
 
 impl core::error::Error for IsaError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fastest_is_the_last_one() {
+        assert_eq!(Isa::available().last(), Some(Isa::detect()));
+        for isa in Isa::available() {
+            assert_eq!(Isa::from_name(isa.name()), Ok(isa));
+        }
+        let message = IsaError::Unknown.to_string();
+        assert!(Isa::NAMES.iter().all(|name| message.contains(name)), "{message}");
+    }
+}

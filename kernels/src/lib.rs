@@ -49,18 +49,21 @@
 //! [`random`] is counter-based: a value is a function of seed, stream and index.
 //!
 //! ## Fused multiply-add
-//! Where the target has no instruction, [`fma`](mod@fma) emulates it exactly, and slowly: some ten times the time of a product.
+//! Where the target has no instruction, [`fma`](mod@fma) emulates it exactly, and slowly.
 //!
 //! # Features
 //! `std` (default): detection of the instruction set at run time on x86-64. Without it the compiler's target features decide.
 //!
 //! # Unsafe code
-//! Lives in `matrix` (views with strides), `simd/*` (loads, stores, intrinsics), `isa` (tokens), `lanes` and `gemm/*`; every
+//! Lives in `matrix` (views with strides), `simd/*` (loads, stores, intrinsics), `isa` (tokens), `lanes`, `fetch`, `gemm/*`
+//! and `network/columns`; every
 //! block names what it rests on.
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 
 mod activation;
+mod caches;
 pub mod elementwise;
+pub mod fetch;
 pub mod fma;
 mod gemm;
 mod isa;
@@ -68,16 +71,19 @@ mod lanes;
 mod loss;
 mod math;
 mod matrix;
+pub mod network;
 mod optimizer;
 pub mod random;
 pub mod reference;
 pub mod roofline;
 mod simd;
+pub mod verify;
 
 pub use activation::{Activation, Saved, activate, activation_backward, activation_forward};
-pub use gemm::{Epilogue, K_BLOCK, gemm, gemm_scratch_len, k_block_len};
+pub use gemm::{Epilogue, K_BLOCK, PackedMatrix, gemm, gemm_packed, gemm_scratch_len, k_block_len, packed_len};
 pub use isa::{Isa, IsaError};
 pub use lanes::REDUCTION_LANES;
 pub use loss::{log_sum_exp, sigmoid_cross_entropy, softmax, softmax_cross_entropy, squared_error};
 pub use matrix::{Mat, MatMut, ShapeError};
+pub use network::{Dense, Network};
 pub use optimizer::{MAX_STATES, Update, update};

@@ -94,7 +94,7 @@ pub(crate) fn elu<S: Simd>(s: S, x: S::F) -> S::F {
 #[inline(always)]
 pub(crate) fn silu<S: Simd>(s: S, x: S::F) -> S::F {
     let a = s.lesser(s.splat(110.0), s.abs(x));
-    let (z, t, em1) = minus_exp(s, a, s.splat(0.0));
+    let (z, t, em1) = minus_exp(s, a);
     let b = s.add(s.splat(1.0), t);
     let w = s.div(s.splat(1.0), s.add(b, em1));
     let q = s.mul(a, w);
@@ -109,19 +109,17 @@ pub(crate) fn silu<S: Simd>(s: S, x: S::F) -> S::F {
 pub(crate) fn silu_slope<S: Simd>(s: S, x: S::F) -> S::F {
     let one = s.splat(1.0);
     let a = s.lesser(s.splat(110.0), s.abs(x));
-    let (z, t, em1) = minus_exp(s, a, s.splat(0.0));
+    let (z, t, em1) = minus_exp(s, a);
     let p = s.scale(s.div(one, s.add(s.add(one, t), em1)), s.sub(z, s.splat(ROUND)));
     let below = s.mul(p, s.fma(s.neg(a), s.sub(one, p), one));
     s.select(s.lt(x, s.splat(0.0)), below, s.sub(one, below))
 }
 
-/// `(z, t, s)` with `e^(a + l) = (1 + s)/2^(z − ROUND)`, l small; t is that power of two or, where it is less, 2^-64.
+/// `(z, t, s)` with `e^a = (1 + s)/2^(z − ROUND)`; t is that power of two or, where it is less, 2^-64.
 #[inline(always)]
-fn minus_exp<S: Simd>(s: S, a: S::F, l: S::F) -> (S::F, S::F, S::F) {
+fn minus_exp<S: Simd>(s: S, a: S::F) -> (S::F, S::F, S::F) {
     // −n in place of the reference's n, so that z holds t; the roundings are symmetric.
-    let z = s.add(s.fma(a, s.splat(-LOG2_E), s.splat(-ROUND_SHIFT)), s.splat(ROUND));
-    let n = s.sub(z, s.splat(ROUND));
-    let r = s.add(s.fma(n, s.splat(LN2_HI), a), s.fma(n, s.splat(LN2_LO), l));
+    let (z, r) = reduce(s, a, -1.0, -ROUND_SHIFT);
     (z, power(s, s.greater(z, s.splat(ROUND - 64.0))), series(s, r, &EXP))
 }
 

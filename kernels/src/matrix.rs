@@ -76,6 +76,7 @@ impl fmt::Display for ShapeError {
 impl core::error::Error for ShapeError {}
 
 /// `Ok` if `given == wanted`, else the error that names both.
+#[inline]
 pub(crate) fn check_dimension(
     operand: &'static str,
     dimension: &'static str,
@@ -86,11 +87,13 @@ pub(crate) fn check_dimension(
 }
 
 /// `Ok` if `given == wanted`, else the error that names both.
+#[inline]
 pub(crate) fn check_length(operand: &'static str, wanted: usize, given: usize) -> Result<(), ShapeError> {
     if wanted == given { Ok(()) } else { Err(ShapeError::Length { operand, wanted, given }) }
 }
 
 /// `Ok` if the columns lie side by side.
+#[inline]
 pub(crate) fn check_unit_columns(operand: &'static str, x: Mat<'_>) -> Result<(), ShapeError> {
     if x.col_stride() == 1 || x.cols() <= 1 {
         Ok(())
@@ -100,6 +103,7 @@ pub(crate) fn check_unit_columns(operand: &'static str, x: Mat<'_>) -> Result<()
 }
 
 /// Number of elements from the first to the last of a view, both included.
+#[inline]
 fn extent(rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Option<usize> {
     if rows == 0 || cols == 0 {
         return Some(0);
@@ -146,6 +150,7 @@ impl<'a> Mat<'a> {
     ///
     /// # Errors
     /// [`ShapeError`] if `data` has not `rows · cols` elements.
+    #[inline]
     pub fn new(data: &'a [f32], rows: usize, cols: usize) -> Result<Self, ShapeError> {
         let wanted = rows.checked_mul(cols).ok_or(ShapeError::TooLarge { operand: "matrix" })?;
         check_length("matrix", wanted, data.len())?;
@@ -156,6 +161,7 @@ impl<'a> Mat<'a> {
     ///
     /// # Errors
     /// [`ShapeError`] if the last element lies outside `data`.
+    #[inline]
     pub fn with_strides(
         data: &'a [f32],
         rows: usize,
@@ -171,11 +177,13 @@ impl<'a> Mat<'a> {
     }
 
     /// The transposed matrix: the same elements, rows and columns exchanged.
+    #[inline]
     pub fn t(self) -> Self {
         Mat { rows: self.cols, cols: self.rows, row_stride: self.col_stride, col_stride: self.row_stride, ..self }
     }
 
     /// Element `(row, col)`, or `None` outside.
+    #[inline]
     pub fn get(&self, row: usize, col: usize) -> Option<f32> {
         if row < self.rows && col < self.cols {
             // SAFETY: the constructors put every element with row < rows and col < cols inside the borrowed slice.
@@ -186,6 +194,7 @@ impl<'a> Mat<'a> {
     }
 
     /// Row `row` as a slice, if the columns lie side by side and the row exists.
+    #[inline]
     pub fn row(&self, row: usize) -> Option<&'a [f32]> {
         if row < self.rows && (self.col_stride == 1 || self.cols <= 1) {
             if self.cols == 0 {
@@ -202,6 +211,7 @@ impl<'a> Mat<'a> {
     ///
     /// # Errors
     /// [`ShapeError`] if there are fewer rows.
+    #[inline]
     pub fn row_range(self, start: usize, count: usize) -> Result<Self, ShapeError> {
         let end = check_range("rows", start, count, self.rows)?;
         Ok(Mat { ptr: offset(self.ptr, start, self.row_stride, end > start && self.cols > 0), rows: count, ..self })
@@ -211,11 +221,14 @@ impl<'a> Mat<'a> {
     ///
     /// # Errors
     /// [`ShapeError`] if there are fewer columns.
+    #[inline]
     pub fn col_range(self, start: usize, count: usize) -> Result<Self, ShapeError> {
         self.t().row_range(start, count).map(Self::t).map_err(rows_to_columns)
     }
 
-    pub(crate) fn as_ptr(&self) -> *const f32 {
+    /// Where element `(0, 0)` lies, if there is one: for code in other languages, which takes strides as they are.
+    #[inline]
+    pub fn as_ptr(&self) -> *const f32 {
         self.ptr.as_ptr()
     }
 }
@@ -231,6 +244,7 @@ impl<'a> MatMut<'a> {
     ///
     /// # Errors
     /// [`ShapeError`] if `data` has not `rows · cols` elements.
+    #[inline]
     pub fn new(data: &'a mut [f32], rows: usize, cols: usize) -> Result<Self, ShapeError> {
         let wanted = rows.checked_mul(cols).ok_or(ShapeError::TooLarge { operand: "matrix" })?;
         check_length("matrix", wanted, data.len())?;
@@ -242,6 +256,7 @@ impl<'a> MatMut<'a> {
     /// # Errors
     /// [`ShapeError`] if the last element lies outside `data` or two elements would share a place: one of the strides
     /// must be at least the extent of the other dimension.
+    #[inline]
     pub fn with_strides(
         data: &'a mut [f32],
         rows: usize,
@@ -262,11 +277,13 @@ impl<'a> MatMut<'a> {
     }
 
     /// The transposed matrix: the same elements, rows and columns exchanged.
+    #[inline]
     pub fn t(self) -> Self {
         MatMut { rows: self.cols, cols: self.rows, row_stride: self.col_stride, col_stride: self.row_stride, ..self }
     }
 
     /// A view to read.
+    #[inline]
     pub fn as_ref(&self) -> Mat<'_> {
         Mat {
             ptr: self.ptr,
@@ -279,6 +296,7 @@ impl<'a> MatMut<'a> {
     }
 
     /// A view to read for as long as the memory was lent for writing.
+    #[inline]
     pub fn into_ref(self) -> Mat<'a> {
         Mat {
             ptr: self.ptr,
@@ -291,11 +309,13 @@ impl<'a> MatMut<'a> {
     }
 
     /// The same view for a shorter time.
+    #[inline]
     pub fn reborrow(&mut self) -> MatMut<'_> {
         MatMut { lifetime: PhantomData, ..*self }
     }
 
     /// Sets element `(row, col)`; false, and nothing set, outside.
+    #[inline]
     pub fn set(&mut self, row: usize, col: usize, value: f32) -> bool {
         let inside = row < self.rows && col < self.cols;
         if inside {
@@ -307,6 +327,7 @@ impl<'a> MatMut<'a> {
     }
 
     /// Row `row` as a slice, if the columns lie side by side and the row exists.
+    #[inline]
     pub fn row_mut(&mut self, row: usize) -> Option<&mut [f32]> {
         if row < self.rows && (self.col_stride == 1 || self.cols <= 1) {
             if self.cols == 0 {
@@ -323,6 +344,7 @@ impl<'a> MatMut<'a> {
     ///
     /// # Errors
     /// [`ShapeError`] if there are fewer rows.
+    #[inline]
     pub fn split_at_row(self, at: usize) -> Result<(Self, Self), ShapeError> {
         let below = self.rows.checked_sub(at);
         let below = below.ok_or(ShapeError::Dimension {
@@ -339,6 +361,7 @@ impl<'a> MatMut<'a> {
     ///
     /// # Errors
     /// [`ShapeError`] if there are fewer columns.
+    #[inline]
     pub fn split_at_col(self, at: usize) -> Result<(Self, Self), ShapeError> {
         let (left, right) = self.t().split_at_row(at).map_err(rows_to_columns)?;
         Ok((left.t(), right.t()))
@@ -348,11 +371,14 @@ impl<'a> MatMut<'a> {
     ///
     /// # Errors
     /// [`ShapeError`] if there are fewer columns.
+    #[inline]
     pub fn col_range(self, start: usize, count: usize) -> Result<Self, ShapeError> {
         Ok(self.split_at_col(start)?.1.split_at_col(count)?.0)
     }
 
-    pub(crate) fn as_mut_ptr(&mut self) -> *mut f32 {
+    /// Where element `(0, 0)` lies, if there is one: for code in other languages, which takes strides as they are.
+    #[inline]
+    pub fn as_mut_ptr(&mut self) -> *mut f32 {
         self.ptr.as_ptr()
     }
 }
@@ -362,18 +388,22 @@ macro_rules! shape {
     ($view:ident) => {
         impl $view<'_> {
             /// Number of rows.
+            #[inline]
             pub fn rows(&self) -> usize {
                 self.rows
             }
             /// Number of columns.
+            #[inline]
             pub fn cols(&self) -> usize {
                 self.cols
             }
             /// Elements from one row to the next.
+            #[inline]
             pub fn row_stride(&self) -> usize {
                 self.row_stride
             }
             /// Elements from one column to the next.
+            #[inline]
             pub fn col_stride(&self) -> usize {
                 self.col_stride
             }
@@ -392,12 +422,14 @@ shape!(Mat);
 shape!(MatMut);
 
 /// `ptr + count · stride`; `ptr` itself where the part that begins there is empty (its first element need not exist).
+#[inline]
 fn offset(ptr: NonNull<f32>, count: usize, stride: usize, occupied: bool) -> NonNull<f32> {
     // SAFETY: the part is not empty, so its first element lies inside the view's slice.
     if occupied { unsafe { ptr.add(count * stride) } } else { ptr }
 }
 
 /// The end of `start .. start + count`, if it is at most `len`.
+#[inline]
 fn check_range(dimension: &'static str, start: usize, count: usize, len: usize) -> Result<usize, ShapeError> {
     let end = start.saturating_add(count);
     if end <= len {
@@ -408,6 +440,7 @@ fn check_range(dimension: &'static str, start: usize, count: usize, len: usize) 
 }
 
 /// The error of the transposed view, in terms of the view itself.
+#[inline]
 fn rows_to_columns(error: ShapeError) -> ShapeError {
     match error {
         ShapeError::Dimension { operand, wanted, given, .. } => {

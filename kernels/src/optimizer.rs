@@ -13,11 +13,19 @@ macro_rules! with_rule {
     ($update:expr, $rule:ident => $body:expr) => {
         match $update {
             $crate::optimizer::Update::Sgd { lr, l2 } => {
-                let $rule = $crate::optimizer::Sgd::new(lr, l2);
+                let $rule = $crate::optimizer::Sgd { lr, l2 };
                 $body
             }
             $crate::optimizer::Update::Momentum { lr, momentum, l2 } => {
-                let $rule = $crate::optimizer::Momentum::new(lr, momentum, l2);
+                let $rule = $crate::optimizer::Momentum { lr, momentum, l2 };
+                $body
+            }
+            $crate::optimizer::Update::Nesterov { lr, momentum, l2 } => {
+                let $rule = $crate::optimizer::Nesterov { lr, momentum, l2 };
+                $body
+            }
+            $crate::optimizer::Update::Adam { rate, beta1, beta2, epsilon, correction, l2, shrink } => {
+                let $rule = $crate::optimizer::Adam { rate, beta1, beta2, epsilon, correction, l2, shrink };
                 $body
             }
         }
@@ -26,21 +34,23 @@ macro_rules! with_rule {
 pub(crate) use with_rule;
 
 /// The most matrices of state that a rule keeps beside the weights.
-pub const MAX_STATES: usize = 1;
+pub const MAX_STATES: usize = 2;
 
-/// One step of an optimiser on a weight `w` with the gradient `g`, element by element. `l2` is the weight decay: the penalty
+/// One step of an optimiser on a weight `w` with the gradient `g`, element by element. `l2` is a weight decay: the penalty
 /// `l2/2 · w²` adds `l2 · w` to the gradient.
+///
+/// What is computed, operation by operation, is [`reference::step`](crate::reference::step).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Update {
-    /// Gradient descent: `w ← w − lr·(g + l2·w)`, computed as `fma(−lr, fma(l2, w, g), w)`.
+    /// Gradient descent: `w ← w − lr·(g + l2·w)`.
     Sgd {
         /// Learning rate.
         lr: f32,
         /// Weight decay.
         l2: f32,
     },
-    /// Momentum (heavy ball): `v ← momentum·v + (g + l2·w)`, then `w ← w − lr·v`, each one fused multiply-add.
+    /// Momentum (heavy ball): `v ← momentum·v + (g + l2·w)`, then `w ← w − lr·v`.
     ///
     /// # Source
     /// Polyak, USSR Comput. Math. Math. Phys. 4(5), 1964; in the form of Sutskever et al., ICML 2013, with the learning rate outside.
@@ -52,6 +62,43 @@ pub enum Update {
         /// Weight decay.
         l2: f32,
     },
+    /// Nesterov's momentum: with `d = g + l2·w`, `v ← momentum·v + d`, then `w ← w − lr·(d + momentum·v)`.
+    ///
+    /// # Source
+    /// Nesterov, Soviet Math. Doklady 27, 1983; in the form of Sutskever et al., ICML 2013, written for the weights at which the
+    /// gradient is taken.
+    Nesterov {
+        /// Learning rate.
+        lr: f32,
+        /// Share of the velocity that is kept.
+        momentum: f32,
+        /// Weight decay.
+        l2: f32,
+    },
+    /// Adam and AdamW: with `d = g + l2·w`, `m ← β₁·m + (1 − β₁)·d`, `v ← β₂·v + (1 − β₂)·d²`, then
+    /// `w ← w − shrink·w − rate · m / (√(v·correction) + ε)`.
+    ///
+    /// The bias of moments that begin at zero is corrected by what step `t = 1, 2, …` passes: `rate = lr / (1 − β₁ᵗ)` and
+    /// `correction = 1 / (1 − β₂ᵗ)`. AdamW's decay λ, apart from the moments, is `shrink = lr·λ`.
+    ///
+    /// # Source
+    /// Kingma & Ba, ICLR 2015; Loshchilov & Hutter, ICLR 2019.
+    Adam {
+        /// Learning rate, over the sum of the weights in the first moment.
+        rate: f32,
+        /// Share of the first moment that is kept.
+        beta1: f32,
+        /// Share of the second moment that is kept.
+        beta2: f32,
+        /// What keeps the quotient finite.
+        epsilon: f32,
+        /// One over the sum of the weights in the second moment.
+        correction: f32,
+        /// Weight decay as a penalty.
+        l2: f32,
+        /// Share of the weight that is taken off, whatever its gradient.
+        shrink: f32,
+    },
 }
 
 impl Update {
@@ -59,16 +106,18 @@ impl Update {
     pub const fn states(&self) -> usize {
         match self {
             Update::Sgd { .. } => 0,
-            Update::Momentum { .. } => 1,
+            Update::Momentum { .. } | Update::Nesterov { .. } => 1,
+            Update::Adam { .. } => 2,
         }
     }
 
-    /// The same rule with this weight decay.
-    pub const fn with_decay(self, l2: f32) -> Update {
-        match self {
-            Update::Sgd { lr, .. } => Update::Sgd { lr, l2 },
-            Update::Momentum { lr, momentum, .. } => Update::Momentum { lr, momentum, l2 },
+    /// The same rule without weight decay: that of biases.
+    pub const fn without_decay(mut self) -> Update {
+        match &mut self {
+            Update::Sgd { l2, .. } | Update::Momentum { l2, .. } | Update::Nesterov { l2, .. } => *l2 = 0.0,
+            Update::Adam { l2, shrink, .. } => (*l2, *shrink) = (0.0, 0.0),
         }
+        self
     }
 }
 
@@ -129,15 +178,8 @@ pub(crate) trait Rule: Copy {
 
 #[derive(Clone, Copy)]
 pub(crate) struct Sgd {
-    lr: f32,
-    l2: f32,
-}
-
-#[derive(Clone, Copy)]
-pub(crate) struct Momentum {
-    lr: f32,
-    momentum: f32,
-    l2: f32,
+    pub lr: f32,
+    pub l2: f32,
 }
 
 impl Rule for Sgd {
@@ -146,6 +188,13 @@ impl Rule for Sgd {
     fn step<S: Simd>(self, simd: S, g: S::F, w: S::F, _: &mut [S::F; MAX_STATES]) -> S::F {
         simd.fma(simd.splat(-self.lr), simd.fma(simd.splat(self.l2), w, g), w)
     }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Momentum {
+    pub lr: f32,
+    pub momentum: f32,
+    pub l2: f32,
 }
 
 impl Rule for Momentum {
@@ -157,14 +206,44 @@ impl Rule for Momentum {
     }
 }
 
-impl Sgd {
-    pub(crate) fn new(lr: f32, l2: f32) -> Sgd {
-        Sgd { lr, l2 }
+#[derive(Clone, Copy)]
+pub(crate) struct Nesterov {
+    pub lr: f32,
+    pub momentum: f32,
+    pub l2: f32,
+}
+
+impl Rule for Nesterov {
+    const STATES: usize = 1;
+    #[inline(always)]
+    fn step<S: Simd>(self, simd: S, g: S::F, w: S::F, [velocity, ..]: &mut [S::F; MAX_STATES]) -> S::F {
+        let g = simd.fma(simd.splat(self.l2), w, g);
+        *velocity = simd.fma(simd.splat(self.momentum), *velocity, g);
+        simd.fma(simd.splat(-self.lr), simd.fma(simd.splat(self.momentum), *velocity, g), w)
     }
 }
 
-impl Momentum {
-    pub(crate) fn new(lr: f32, momentum: f32, l2: f32) -> Momentum {
-        Momentum { lr, momentum, l2 }
+#[derive(Clone, Copy)]
+pub(crate) struct Adam {
+    pub rate: f32,
+    pub beta1: f32,
+    pub beta2: f32,
+    pub epsilon: f32,
+    pub correction: f32,
+    pub l2: f32,
+    pub shrink: f32,
+}
+
+impl Rule for Adam {
+    const STATES: usize = 2;
+    #[inline(always)]
+    fn step<S: Simd>(self, simd: S, g: S::F, w: S::F, [m, v]: &mut [S::F; MAX_STATES]) -> S::F {
+        let g = simd.fma(simd.splat(self.l2), w, g);
+        *m = simd.fma(simd.splat(self.beta1), *m, simd.mul(simd.splat(1.0 - self.beta1), g));
+        let square = simd.mul(simd.mul(simd.splat(1.0 - self.beta2), g), g);
+        *v = simd.fma(simd.splat(self.beta2), *v, square);
+        let spread = simd.add(simd.sqrt(simd.mul(*v, simd.splat(self.correction))), simd.splat(self.epsilon));
+        let w = simd.fma(simd.splat(-self.shrink), w, w);
+        simd.fma(simd.splat(-self.rate), simd.div(*m, spread), w)
     }
 }

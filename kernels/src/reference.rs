@@ -8,10 +8,12 @@ mod activation;
 mod loss;
 mod math;
 mod normal;
+mod optimizer;
 mod product;
 
 pub use activation::*;
 pub use loss::*;
 pub use math::*;
 pub use normal::*;
+pub use optimizer::*;
 pub use product::*;

@@ -296,6 +296,28 @@ fn limits() {
 }
 
 #[test]
+fn silu_slope_is_the_derivative() {
+    let x: Vec<f32> = (0..=u32::MAX).step_by((1 << 14) + 1).map(f32::from_bits).chain(specials()).collect();
+    let wanted: Vec<f32> = x.iter().map(|&x| reference::silu_slope(x)).collect();
+    for (&x, &ours) in x.iter().zip(&wanted).filter(|(x, _)| !x.is_nan()) {
+        let p = 1.0 / (1.0 + (f64::from(x).abs()).exp());
+        let below = if p == 0.0 { 0.0 } else { p * (1.0 - f64::from(x).abs() * (1.0 - p)) };
+        let truth = if x < 0.0 { below } else { 1.0 - below };
+        assert!(
+            (f64::from(ours) - truth).abs() <= f64::from(f32::EPSILON),
+            "silu\u{2032}({x:e}) = {ours:e}, not {truth:e}"
+        );
+    }
+    assert_eq!((reference::silu_slope(f32::NEG_INFINITY), reference::silu_slope(f32::INFINITY)), (0.0, 1.0));
+    assert!(reference::silu_slope(f32::NAN).is_nan());
+    for isa in Isa::available() {
+        let mut y = vec![f32::NAN; x.len()];
+        elementwise::silu_slope(isa, &x, &mut y).unwrap();
+        assert!(y.iter().zip(&wanted).all(|(&y, &wanted)| same(y, wanted)), "{isa}");
+    }
+}
+
+#[test]
 fn lengths_must_match() {
     let mut y = [7.0; 3];
     let error = elementwise::exp(Isa::detect(), &[0.0; 4], &mut y).unwrap_err();

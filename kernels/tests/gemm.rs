@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{Owned, ROW_MAJOR, Storage, assert_same, depth, size, storage, value};
+use common::{Owned, ROW_MAJOR, Storage, UPDATES, assert_same, cases, depth, size, storage, value};
 use proptest::prelude::*;
 use steadynet_kernels::{
-    Activation, Epilogue, Isa, K_BLOCK, Mat, MatMut, ShapeError, Update, gemm, gemm_scratch_len, k_block_len, reference,
+    Activation, Epilogue, Isa, K_BLOCK, Mat, MatMut, PackedMatrix, ShapeError, Update, gemm, gemm_packed,
+    gemm_scratch_len, k_block_len, packed_len, reference,
 };
 
 /// An epilogue without its operands.
@@ -19,12 +20,8 @@ enum Kind {
 }
 
 fn kinds() -> Vec<Kind> {
-    let mut kinds = vec![
-        Kind::Store,
-        Kind::Accumulate,
-        Kind::Update(Update::Sgd { lr: 0.1, l2: 0.01 }),
-        Kind::Update(Update::Momentum { lr: 0.1, momentum: 0.9, l2: 0.01 }),
-    ];
+    let mut kinds = vec![Kind::Store, Kind::Accumulate];
+    kinds.extend(UPDATES.map(Kind::Update));
     for &activation in Activation::ALL {
         kinds.extend([Kind::Bias(activation), Kind::Backward(activation)]);
     }
@@ -92,8 +89,16 @@ impl Case {
             let ours = self.run(|c, epilogue| {
                 gemm(isa, self.a.view(), self.b.view(), c.view_mut(), epilogue, &mut scratch).unwrap();
             });
-            for (ours, expected) in ours.iter().zip(&expected) {
+            // And with B packed before.
+            let mut memory = vec![f32::NAN; packed_len(k, n)];
+            let packed_b = PackedMatrix::pack(isa, self.b.view(), &mut memory).unwrap();
+            scratch.fill(f32::NAN);
+            let packed = self.run(|c, epilogue| {
+                gemm_packed(isa, self.a.view(), packed_b, c.view_mut(), epilogue, &mut scratch).unwrap();
+            });
+            for ((ours, packed), expected) in ours.iter().zip(&packed).zip(&expected) {
                 assert_same(&format!("{isa} {m}×{k}×{n} {:?}", self.kind), &ours.data, &expected.data);
+                assert_same(&format!("{isa} {m}×{k}×{n} {:?}, B packed", self.kind), &packed.data, &expected.data);
             }
         }
     }
@@ -104,7 +109,7 @@ fn all() -> Vec<Isa> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(cases(600))]
 
     #[test]
     fn gemm_bits(
@@ -160,7 +165,7 @@ proptest! {
     }
 }
 
-/// Shapes of real networks, packed and not, with every transpose and epilogue.
+/// Shapes of real networks, near and far, with every transpose and epilogue.
 #[test]
 fn network_shapes() {
     let turned = Storage { transposed: true, ..ROW_MAJOR };
@@ -174,6 +179,12 @@ fn network_shapes() {
         (50, 3000, 1),
         // More columns than are packed at a time; rows of A that collide in the cache.
         (30, 1024, 1100),
+        // B from afar, for few rows and for many.
+        (1, 700, 2100),
+        (2, 1024, 1028),
+        (7, 1100, 900),
+        (16, 700, 2100),
+        (41, 1030, 600),
     ];
     for (m, k, n) in shapes {
         for (index, kind) in kinds().into_iter().enumerate() {
@@ -212,6 +223,24 @@ fn unused_strides_may_be_anything() {
         gemm(isa, a, b, view, Epilogue::Store, &mut scratch).unwrap();
         assert_eq!(c, [6.0; 200]);
     }
+}
+
+#[test]
+fn packed_memory_has_its_length() {
+    let b = [0.0; 6];
+    let b = Mat::new(&b, 2, 3).unwrap();
+    let mut memory = [7.0; 31];
+    let wrong = PackedMatrix::pack(Isa::detect(), b, &mut memory).unwrap_err();
+    assert_eq!(wrong.to_string(), "memory: wanted 32 elements, got 31");
+    assert_eq!(memory, [7.0; 31]);
+    assert!(PackedMatrix::from_packed(&memory, 2, 3).is_err());
+    assert!(PackedMatrix::from_packed(&memory, usize::MAX, usize::MAX).is_err());
+    let empty = PackedMatrix::from_packed(&[], 0, 3).unwrap();
+    let mut c = [f32::NAN; 3];
+    let a = Mat::new(&[], 1, 0).unwrap();
+    let mut scratch = vec![0.0; gemm_scratch_len(1, 0, 3)];
+    gemm_packed(Isa::detect(), a, empty, MatMut::new(&mut c, 1, 3).unwrap(), Epilogue::Store, &mut scratch).unwrap();
+    assert_eq!(c, [0.0; 3]);
 }
 
 #[test]

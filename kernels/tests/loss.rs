@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{Owned, ROW_MAJOR, Storage, assert_same, value};
+use common::{Owned, ROW_MAJOR, Storage, UPDATES, assert_same, value};
 use steadynet_kernels::{
-    Activation, Isa, Mat, MatMut, ShapeError, Update, activate, activation_backward, log_sum_exp, reference,
+    Activation, Isa, Mat, MatMut, ShapeError, activate, activation_backward, log_sum_exp, reference,
     sigmoid_cross_entropy, softmax, softmax_cross_entropy, squared_error, update,
 };
 
@@ -198,14 +198,6 @@ fn activations_are_their_definition() {
         }
     }
 }
-
-const UPDATES: [Update; 5] = [
-    Update::Sgd { lr: 0.1, l2: 0.0 },
-    Update::Sgd { lr: 0.1, l2: 0.01 },
-    Update::Momentum { lr: 0.1, momentum: 0.0, l2: 0.0 },
-    Update::Momentum { lr: 0.01, momentum: 0.9, l2: 0.0 },
-    Update::Momentum { lr: 0.01, momentum: 0.9, l2: 1e-4 },
-];
 
 #[test]
 fn updates_are_their_definition() {

@@ -146,9 +146,8 @@ fn dataset(images: Images, labels: Vec<u8>, classes: usize) -> Result<Dataset, D
     if images.images != labels.len() {
         return Err(DataError::Length { operand: "labels (one an image)", wanted: images.images, given: labels.len() });
     }
-    let features = images.pixels.iter().map(|&pixel| pixel as f32).collect();
     let labels = labels.iter().map(|&label| label as u32).collect();
-    Dataset::classification(features, images.height * images.width, labels, classes)
+    Dataset::classification_of_bytes(images.pixels, images.height * images.width, labels, classes)
 }
 
 #[cfg(test)]

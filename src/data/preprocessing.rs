@@ -58,21 +58,21 @@ impl Preprocessing {
     pub fn standardize(data: &Dataset) -> Self {
         let rows = data.rows() as f64;
         let mut means = vec![0.0f64; data.columns()];
-        for row in data.features().chunks_exact(data.columns()) {
+        data.each_row(|_, row| {
             for (sum, &x) in means.iter_mut().zip(row) {
                 *sum += x as f64;
             }
-        }
+        });
         for mean in &mut means {
             *mean /= rows;
         }
         let mut variances = vec![0.0f64; data.columns()];
-        for row in data.features().chunks_exact(data.columns()) {
+        data.each_row(|_, row| {
             for ((sum, &x), mean) in variances.iter_mut().zip(row).zip(&means) {
                 let difference = x as f64 - mean;
                 *sum += difference * difference;
             }
-        }
+        });
         let range = column_range(data);
         let columns = means.iter().zip(&variances).zip(&range);
         let (shift, scale) = columns
@@ -121,6 +121,11 @@ impl Preprocessing {
         Ok(())
     }
 
+    /// Whether every feature stays as it is.
+    pub(super) fn is_identity(&self) -> bool {
+        self.shift.iter().all(|&shift| shift == 0.0) && self.scale.iter().all(|&scale| scale == 1.0)
+    }
+
     /// `Ok` if this map is for `columns` columns.
     pub(super) fn check_columns(&self, columns: usize) -> Result<(), DataError> {
         if self.scale.len() != self.shift.len() {
@@ -141,7 +146,7 @@ fn reciprocal(x: f64) -> f32 {
 /// Smallest and largest value of each column.
 fn column_range(data: &Dataset) -> Vec<(f32, f32)> {
     let mut range = vec![(f32::INFINITY, f32::NEG_INFINITY); data.columns()];
-    for row in data.features().chunks_exact(data.columns()) {
+    data.each_row(|_, row| {
         for ((min, max), &x) in range.iter_mut().zip(row) {
             if x < *min {
                 *min = x;
@@ -150,7 +155,7 @@ fn column_range(data: &Dataset) -> Vec<(f32, f32)> {
                 *max = x;
             }
         }
-    }
+    });
     range
 }
 

@@ -49,6 +49,11 @@ impl Axis {
         Self::with_steps(scale, scale.low.max(0.0), scale.high.min(1.0), step, label)
     }
 
+    /// Positive values on a logarithmic scale that ends at the two values.
+    pub fn logarithmic(low: f64, high: f64) -> Self {
+        Self::decades(Scale { logarithmic: true, low: low.log10(), high: high.log10() })
+    }
+
     /// Ticks at the multiples of `step` from `low` to `high`.
     fn with_steps(scale: Scale, low: f64, high: f64, step: f64, label: impl Fn(f64) -> String) -> Self {
         // The tolerance keeps an end that is itself a multiple.

@@ -1,5 +1,6 @@
 //! Block sizes: the one that is part of the contract, and those that only move data.
 
+use crate::caches::second_level_bytes;
 use crate::simd::{Simd, TileRows};
 
 /// Longest chain of fused multiply-adds in one element of a product. Part of [the contract](crate#products).
@@ -13,13 +14,16 @@ pub const fn k_block_len(k: usize) -> usize {
     if k <= K_BLOCK { k } else { k.div_ceil(k.div_ceil(K_BLOCK)) }
 }
 
-/// Columns of B that are packed at a time: `K_BLOCK × NC × 4 B = 2 MiB`. Each pass over them reads all of A again, so there should
-/// be few passes; the packed block streams past each tile of A, `32 × 4 B` for every step of `k`, which a second-level cache gives with ease.
-pub(super) const NC: usize = 1024;
-/// Rows of the block of sums that is kept when C cannot hold them: `SUM_ROWS × NC × 4 B = 896 KiB`.
+/// Most columns of B that are packed at a time: `K_BLOCK × MAX_NC × 4 B = 1 MiB`. [`packed_cols`] takes fewer where the second-level cache is small.
+pub(super) const MAX_NC: usize = 512;
+/// Rows of the block of sums that is kept when C cannot hold them: `SUM_ROWS × MAX_NC × 4 B = 448 KiB`.
 pub(super) const SUM_ROWS: usize = 224;
-/// B is packed when it is larger than this (elements: 1 MiB) and enough rows use it again.
-pub(super) const PACK_ABOVE: usize = 256 * 1024;
+/// Most rows of A with which B streams past once, from end to end: so few that memory, not arithmetic, limits the product.
+pub(super) const STREAM_ROWS: usize = 16;
+/// Sums that are kept while rows of B stream past (and as many of earlier blocks): 16 KiB of the first-level cache.
+pub(super) const STREAM_SUMS: usize = 4096;
+/// Rows of B that stream past together: one way through the sums serves all of them.
+pub(super) const STREAMED: usize = 4;
 /// The widest vector, in lanes: what packed panels are padded to in the worst case.
 pub(super) const MAX_LANES: usize = 16;
 /// The most rows that a tile of any instruction set has.
@@ -41,6 +45,25 @@ pub(super) const fn tile_rows(rows: TileRows, width: usize) -> usize {
 /// The most rows of a tile that is wider than a vector and reads the last one in part.
 pub(super) const PARTIAL_ROWS: usize = 3;
 
+/// The fewest rows of a tile of two vectors that copies the rows of B that it reads: what the tallest leaves when [`balanced`] with another.
+/// (More rows than any tile has where vectors are single elements, which need no copy.)
+pub(super) const fn copying_rows<S: Simd>() -> usize {
+    if S::LANES == 1 { usize::MAX } else { S::TILE_ROWS.two.div_ceil(2) }
+}
+
+/// Rows of A that share what is read of a streaming B: a register for each of their elements in [`STREAMED`] columns, a sum a row, and one of B.
+pub(super) const fn rows_in_stream<S: Simd>() -> usize {
+    if S::TILE_ROWS.two > 6 { 6 } else { 3 }
+}
+
+/// Whether equal tiles of two vectors would be too low to hide the latency of multiply-adds (2 units × 4 cycles and some to spare), and
+/// tiles of three could be as high.
+#[inline(always)]
+fn low<S: Simd>(rows: usize) -> bool {
+    let height = rows.div_ceil(rows.div_ceil(S::TILE_ROWS.two));
+    2 * height < 10 && height <= S::TILE_ROWS.three && rows > S::TILE_ROWS.two
+}
+
 /// The widest tile for what remains of a row of C, `cols` columns, when the matrix has `rows` rows. If not `padded`, the last vector of B
 /// is read in part, which costs time in the inner loop: in a tall tile it gets a panel of its own.
 ///
@@ -55,11 +78,23 @@ pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usi
         8
     } else if fits(4) {
         4
-    } else if tile_rows(S::TILE_ROWS, 3) > 0 && (vectors == 3 || fits(3) && vectors % 2 == 1) {
+    } else if tile_rows(S::TILE_ROWS, 3) > 0
+        && (vectors == 3 || fits(3) && vectors % 2 == 1 || low::<S>(rows) && vectors > 3 && vectors % 3 != 1)
+    {
         3
     } else {
         vectors.min(2)
     }
+}
+
+/// Columns of B in blocks of `k_block` rows to pack at a time: half of the second-level cache, through which rows of A and C pass too.
+/// Every block of columns reads A again, so there should be few.
+pub(super) fn packed_cols(k_block: usize, n: usize) -> usize {
+    const UNIT: usize = 2 * MAX_LANES;
+    let most = second_level_bytes() / 2 / size_of::<f32>() / k_block.max(1);
+    let most = (most - most % UNIT).clamp(UNIT, MAX_NC);
+    // Equal blocks of whole tiles.
+    n.div_ceil(n.div_ceil(most)).next_multiple_of(UNIT).min(most)
 }
 
 /// Start and length of part `index` when `len` is cut into parts of at most `max`, as equal as they come.

@@ -1,11 +1,35 @@
 //! What happens to the sums of a product on their way into C.
 
-use super::pack::Operand;
+use super::blocking::{MAX_ROWS, MAX_TILE};
+use super::pack::{Operand, pack_panel};
 use crate::activation::{Activation, Function, with_function};
 use crate::matrix::{Mat, MatMut};
 use crate::optimizer::{MAX_STATES, Rule, Update, with_rule};
-use crate::simd::{Kernel, Simd, Twice};
+use crate::simd::{Kernel, MOST_LANES, Simd, Twice};
 use core::marker::PhantomData;
+
+/// Calls `$vector!(simd, j)` for the vectors of a row of `$cols` elements: four at once, where there are so many, hide each other's latency.
+macro_rules! in_vectors {
+    ($simd:expr, $lanes:ident, $cols:expr, $vector:ident) => {{
+        let mut j = 0;
+        if const { $lanes::LANES > 1 } {
+            while $cols - j >= 4 * $lanes::LANES {
+                $vector!(Twice(Twice($simd)), j);
+                j += 4 * $lanes::LANES;
+            }
+        }
+        while j < $cols {
+            $vector!($simd, j);
+            j += $lanes::LANES;
+        }
+    }};
+}
+
+/// The number of lanes of the vectors of a token.
+#[inline(always)]
+fn lanes_of<S: Simd>(_: &S) -> usize {
+    S::LANES
+}
 
 /// What a product does with each sum `s[i,j] = Σₚ a[i,p]·b[p,j]`.
 #[derive(Debug)]
@@ -42,7 +66,6 @@ pub enum Epilogue<'a> {
 }
 
 /// An [`Epilogue`] with its operands as pointers, for the loops.
-#[derive(Clone, Copy)]
 pub(super) enum Finish {
     Store,
     Bias { bias: *const f32, activation: Activation },
@@ -53,17 +76,8 @@ pub(super) enum Finish {
 
 impl Finish {
     /// Whether C can hold the sums until the last block: only if its old content is not needed.
-    pub fn overwrites(self) -> bool {
+    pub fn overwrites(&self) -> bool {
         matches!(self, Finish::Store | Finish::Bias { .. } | Finish::Backward { .. })
-    }
-
-    /// Whether every operand beside C has its columns side by side.
-    fn unit_columns(self) -> bool {
-        match self {
-            Finish::Store | Finish::Bias { .. } | Finish::Accumulate { .. } => true,
-            Finish::Backward { saved, .. } => saved.col_stride == 1,
-            Finish::Update { update, states } => states[..update.states()].iter().all(|s| s.col_stride == 1),
-        }
     }
 }
 
@@ -72,52 +86,165 @@ impl Finish {
 pub(super) struct Block {
     pub sums: *const f32,
     pub sums_row_stride: usize,
-    pub row: usize,
-    pub col: usize,
     pub rows: usize,
     pub cols: usize,
+    /// Row and column of C of the first sum.
+    pub row: usize,
+    pub col: usize,
+    /// Whether rows of the block are columns of C.
+    pub turned: bool,
 }
 
 /// C itself: writable, although [`Operand`] names a pointer to read.
 #[derive(Clone, Copy)]
 pub(super) struct Target(pub Operand);
 
-/// Brings a block of sums through the epilogue into C. The sums may lie in C itself if the epilogue [overwrites](Finish::overwrites).
+/// Brings a block of sums through the epilogue into C. The sums may lie in C itself if the epilogue [overwrites](Finish::overwrites); what
+/// they are afterwards is unspecified if not.
 ///
 /// # Safety
-/// The sums are readable; the block's elements of C and of every operand of `finish` exist and, for C and the states, may be
+/// The sums are readable and writable; the block's elements of C and of every operand of `finish` exist and, for C and the states, may be
 /// written by this thread alone.
 #[inline(always)]
-pub(super) unsafe fn finish_block<S: Simd>(simd: S, finish: Finish, block: Block, c: Target) {
-    let apply = Apply { finish, block, c };
-    if c.0.col_stride == 1 && finish.unit_columns() { simd.vectorize(apply) } else { simd.single().vectorize(apply) }
+pub(super) unsafe fn finish_block<S: Simd>(simd: S, finish: &Finish, block: Block, c: Target) {
+    // SAFETY: the caller's promises, which are those of each.
+    unsafe {
+        match *finish {
+            Finish::Store => {}
+            Finish::Bias { bias, activation } => activate(simd, activation, bias, block),
+            Finish::Backward { activation, saved } => derive(simd, activation, saved, block),
+            Finish::Accumulate { alpha } => return simd.vectorize(Each { block, c, element: Accumulate { alpha } }),
+            Finish::Update { update, states } => {
+                return with_rule!(update, rule => simd.vectorize(Each { block, c, element: Step { rule, states } }));
+            }
+        }
+        // The first sum's place in C.
+        if block.sums != c.0.at(block.row, block.col).ptr {
+            simd.vectorize(Each { block, c, element: Store })
+        }
+    }
 }
 
-struct Apply {
-    finish: Finish,
+/// `s ← σ(s + bias)` for a block of sums, in place.
+///
+/// # Safety
+/// The sums are readable and writable; the bias has an element for each column of C.
+#[inline(always)]
+unsafe fn activate<S: Simd>(simd: S, activation: Activation, bias: *const f32, block: Block) {
+    let bias = bias.wrapping_add(block.col);
+    with_function!(activation, F => simd.vectorize(Activate::<F> { bias, block, function: PhantomData }));
+}
+
+struct Activate<F> {
+    /// The bias of the first row or column.
+    bias: *const f32,
     block: Block,
-    c: Target,
+    function: PhantomData<F>,
 }
 
-impl Kernel for Apply {
+impl<F: Function> Kernel for Activate<F> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Apply { finish, block, c } = self;
-        match finish {
-            Finish::Store => each(simd, block, c, Store),
-            Finish::Bias { bias, activation } => with_function!(activation, F => {
-                each(simd, block, c, Bias::<F> { bias, function: PhantomData })
-            }),
-            Finish::Backward { activation, saved } => with_function!(activation, F => {
-                each(simd, block, c, Backward::<F> { saved, function: PhantomData })
-            }),
-            Finish::Accumulate { alpha } => each(simd, block, c, Accumulate { alpha }),
-            Finish::Update { update, states } => with_rule!(update, rule => {
-                each(simd, block, c, Step { rule, states })
-            }),
+        let Activate { bias, block, .. } = self;
+        for i in 0..block.rows {
+            let row = block.sums.wrapping_add(i * block.sums_row_stride).cast_mut();
+            // (A macro, because closures may miss the caller's target features.)
+            macro_rules! vector {
+                ($simd:expr, $j:expr) => {
+                    // SAFETY: `activate`'s caller promises the sums, and a bias for each column of C, which is a row of a turned block.
+                    unsafe {
+                        let count = (block.cols - $j).min(lanes_of(&$simd));
+                        let bias =
+                            if block.turned { $simd.splat(*bias.add(i)) } else { load($simd, bias.add($j), count) };
+                        let x = $simd.add(load($simd, row.add($j), count), bias);
+                        store($simd, row.add($j), F::forward($simd, x), count);
+                    }
+                };
+            }
+            in_vectors!(simd, S, block.cols, vector);
         }
+    }
+}
+
+/// `s ← s · σ′` for a block of sums, in place.
+///
+/// # Safety
+/// The sums are readable and writable; the block's elements exist in `saved`.
+#[inline(always)]
+unsafe fn derive<S: Simd>(simd: S, activation: Activation, saved: Operand, block: Block) {
+    let saved = saved.at(block.row, block.col);
+    let saved = if block.turned { saved.t() } else { saved };
+    if saved.col_stride == 1 {
+        with_function!(activation, F => simd.vectorize(Derive::<F> { saved, block, function: PhantomData }));
+        return;
+    }
+    // What lies across the block's rows is turned first, as much at a time as a tile has.
+    let cols = MAX_TILE / MAX_ROWS;
+    for i in (0..block.rows).step_by(MAX_ROWS) {
+        for j in (0..block.cols).step_by(cols) {
+            let mut turned = [0.0; MAX_TILE];
+            let part = Block {
+                sums: block.sums.wrapping_add(i * block.sums_row_stride + j),
+                rows: MAX_ROWS.min(block.rows - i),
+                cols: cols.min(block.cols - j),
+                ..block
+            };
+            let width = part.cols.div_ceil(S::LANES);
+            let stride = width * S::LANES;
+            // SAFETY: the part lies inside the block; its rows, padded to whole vectors, inside a tile.
+            unsafe { pack_panel(simd, saved.at(i, j), part.rows, part.cols, width, stride, turned.as_mut_ptr()) };
+            let saved = Operand { ptr: turned.as_ptr(), row_stride: stride, col_stride: 1 };
+            with_function!(activation, F => simd.vectorize(Derive::<F> { saved, block: part, function: PhantomData }));
+        }
+    }
+}
+
+struct Derive<F> {
+    /// Beginning at the block's first element, and in its order.
+    saved: Operand,
+    block: Block,
+    function: PhantomData<F>,
+}
+
+impl<F: Function> Kernel for Derive<F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Derive { saved, block, .. } = self;
+        for i in 0..block.rows {
+            let row = block.sums.wrapping_add(i * block.sums_row_stride).cast_mut();
+            macro_rules! vector {
+                ($simd:expr, $j:expr) => {
+                    // SAFETY: `derive`'s caller promises the sums and what is saved.
+                    unsafe {
+                        let count = (block.cols - $j).min(lanes_of(&$simd));
+                        let saved = load($simd, saved.at(i, $j).ptr, count);
+                        let d = load($simd, row.add($j), count);
+                        store($simd, row.add($j), F::backward($simd, d, saved), count);
+                    }
+                };
+            }
+            in_vectors!(simd, S, block.cols, vector);
+        }
+    }
+}
+
+/// The element-wise part of an epilogue for a block.
+struct Each<E> {
+    block: Block,
+    c: Target,
+    element: E,
+}
+
+impl<E: Element> Kernel for Each<E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        each(simd, self.block, self.c, self.element);
     }
 }
 
@@ -125,56 +252,22 @@ impl Kernel for Apply {
 ///
 /// A trait and not a closure: a closure is a function of its own, which may miss the caller's target features.
 trait Element: Copy {
-    /// The new elements of C at `at`, which `to` points to, from their sums.
+    /// The new elements of C in view, from their sums.
     ///
     /// # Safety
-    /// The `at.count` elements from `at` exist in C and in every operand of the epilogue, and are this thread's alone where they change.
-    unsafe fn element<S: Simd>(self, simd: S, sums: S::F, at: Place, to: *const f32) -> S::F;
+    /// The elements in view exist in C and in every operand of the epilogue, and are this thread's alone where they change.
+    unsafe fn element<V: View>(self, view: V, sums: Vector<V>, c: Target) -> Vector<V>;
 }
 
-/// Place of a vector in C: its first element, and how many lanes are used.
-#[derive(Clone, Copy)]
-struct Place {
-    row: usize,
-    col: usize,
-    count: usize,
-}
+type Vector<V> = <<V as View>::Simd as Simd>::F;
 
 #[derive(Clone, Copy)]
 struct Store;
 
 impl Element for Store {
     #[inline(always)]
-    unsafe fn element<S: Simd>(self, _: S, sums: S::F, _: Place, _: *const f32) -> S::F {
+    unsafe fn element<V: View>(self, _: V, sums: Vector<V>, _: Target) -> Vector<V> {
         sums
-    }
-}
-
-struct Bias<F> {
-    bias: *const f32,
-    function: PhantomData<F>,
-}
-
-impl<F: Function> Element for Bias<F> {
-    #[inline(always)]
-    unsafe fn element<S: Simd>(self, simd: S, sums: S::F, at: Place, _: *const f32) -> S::F {
-        // SAFETY: the bias has an element for each column.
-        let bias = unsafe { load(simd, self.bias.add(at.col), at.count) };
-        F::forward(simd, simd.add(sums, bias))
-    }
-}
-
-struct Backward<F> {
-    saved: Operand,
-    function: PhantomData<F>,
-}
-
-impl<F: Function> Element for Backward<F> {
-    #[inline(always)]
-    unsafe fn element<S: Simd>(self, simd: S, sums: S::F, at: Place, _: *const f32) -> S::F {
-        // SAFETY: the saved outputs have the shape of C.
-        let saved = unsafe { load(simd, self.saved.at(at.row, at.col).ptr, at.count) };
-        F::backward(simd, sums, saved)
     }
 }
 
@@ -185,9 +278,9 @@ struct Accumulate {
 
 impl Element for Accumulate {
     #[inline(always)]
-    unsafe fn element<S: Simd>(self, simd: S, sums: S::F, at: Place, to: *const f32) -> S::F {
-        // SAFETY: `to` has `at.count` elements.
-        simd.fma(simd.splat(self.alpha), sums, unsafe { load(simd, to, at.count) })
+    unsafe fn element<V: View>(self, view: V, sums: Vector<V>, c: Target) -> Vector<V> {
+        // SAFETY: the elements in view exist in C.
+        view.simd().fma(view.simd().splat(self.alpha), sums, unsafe { view.load(c.0) })
     }
 }
 
@@ -199,70 +292,199 @@ struct Step<R> {
 
 impl<R: Rule> Element for Step<R> {
     #[inline(always)]
-    unsafe fn element<S: Simd>(self, simd: S, sums: S::F, at: Place, to: *const f32) -> S::F {
+    unsafe fn element<V: View>(self, view: V, sums: Vector<V>, c: Target) -> Vector<V> {
         // SAFETY: the weights and every state that the rule keeps have the shape of C.
         unsafe {
-            let mut values = [simd.splat(0.0); MAX_STATES];
-            for (value, state) in values.iter_mut().zip(&self.states).take(R::STATES) {
-                *value = load(simd, state.at(at.row, at.col).ptr, at.count);
+            let mut values = [view.simd().splat(0.0); MAX_STATES];
+            for (value, &state) in values.iter_mut().zip(&self.states).take(R::STATES) {
+                *value = view.load(state);
             }
-            let w = self.rule.step(simd, sums, load(simd, to, at.count), &mut values);
-            for (&value, state) in values.iter().zip(&self.states).take(R::STATES) {
-                store(simd, state.at(at.row, at.col).ptr.cast_mut(), value, at.count);
+            let w = self.rule.step(view.simd(), sums, view.load(c.0), &mut values);
+            for (&value, &state) in values.iter().zip(&self.states).take(R::STATES) {
+                view.store(Target(state), value);
             }
             w
         }
     }
 }
 
-// Not derived: that would ask the type parameter, which is only a name, to be `Copy`.
-impl<F> Clone for Bias<F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<F> Copy for Bias<F> {}
-impl<F> Clone for Backward<F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<F> Copy for Backward<F> {}
-
 /// Takes every vector of the block through `element`. (Reached only through `finish_block`, which states the promises.)
 #[inline(always)]
 fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: E) {
+    if const { S::LANES > 1 } && block.turned {
+        return each_turned(simd, block, c, element);
+    }
     for i in 0..block.rows {
-        let mut j = 0;
-        // Four or two vectors at once, where there are so many, hide each other's latency. (Single lanes may lie apart.)
-        if S::LANES > 1 {
-            while block.cols - j >= 4 * S::LANES {
-                vector(Twice(Twice(simd)), block, c, element, i, j);
-                j += 4 * S::LANES;
-            }
-            if block.cols - j >= 2 * S::LANES {
-                vector(Twice(simd), block, c, element, i, j);
-                j += 2 * S::LANES;
-            }
+        macro_rules! vector {
+            ($simd:expr, $j:expr) => {
+                along($simd, block, c, element, i, $j)
+            };
         }
-        while j < block.cols {
-            vector(simd, block, c, element, i, j);
-            j += S::LANES;
-        }
+        in_vectors!(simd, S, block.cols, vector);
     }
 }
 
 /// Takes the vector at row `i`, column `j` of the block, as far as the block goes, through `element`.
 #[inline(always)]
-fn vector<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: E, i: usize, j: usize) {
-    let at = Place { row: block.row + i, col: block.col + j, count: S::LANES.min(block.cols - j) };
-    let to = c.0.at(at.row, at.col).ptr.cast_mut();
-    // SAFETY: the caller of `finish_block` promises every element of the block, in the sums, in C and in the operands; more
-    // than one lane is used only where all columns lie side by side.
+fn along<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: E, i: usize, j: usize) {
+    let view = Along { simd, row: block.row + i, col: block.col + j, count: S::LANES.min(block.cols - j) };
+    // SAFETY: the caller of `finish_block` promises every element of the block, in the sums, in C and in the operands.
     unsafe {
-        let sums = load(simd, block.sums.add(i * block.sums_row_stride + j), at.count);
-        store(simd, to, element.element(simd, sums, at, to), at.count);
+        let sums = load(simd, block.sums.add(i * block.sums_row_stride + j), view.count);
+        view.store(c, element.element(view, sums, c));
     }
+}
+
+/// [`each`] for a turned block: four of its rows at a time, which are four columns of C.
+#[inline(always)]
+fn each_turned<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: E) {
+    for i in (0..block.rows).step_by(4) {
+        for j in (0..block.cols).step_by(S::LANES) {
+            let view = Down {
+                simd,
+                row: block.row + j,
+                col: block.col + i,
+                rows: S::LANES.min(block.cols - j),
+                cols: 4.min(block.rows - i),
+            };
+            // SAFETY: the caller of `finish_block` promises every element of the block, in the sums, in C and in the operands.
+            unsafe {
+                let mut sums = [simd.splat(0.0); 4];
+                for (q, sums) in sums.iter_mut().enumerate().take(view.cols) {
+                    *sums = load(simd, block.sums.add((i + q) * block.sums_row_stride + j), view.rows);
+                }
+                view.store(c, element.element(view, four(sums), c));
+            }
+        }
+    }
+}
+
+/// Where the lanes of a vector lie in C and in the other operands of the epilogue.
+trait View: Copy {
+    type Simd: Simd;
+
+    fn simd(self) -> Self::Simd;
+    /// # Safety
+    /// The elements in view can be read.
+    unsafe fn load(self, from: Operand) -> Vector<Self>;
+    /// # Safety
+    /// The elements in view can be written.
+    unsafe fn store(self, to: Target, value: Vector<Self>);
+}
+
+/// `count` elements of a row of C.
+#[derive(Clone, Copy)]
+struct Along<S> {
+    simd: S,
+    row: usize,
+    col: usize,
+    count: usize,
+}
+
+impl<S: Simd> View for Along<S> {
+    type Simd = S;
+
+    #[inline(always)]
+    fn simd(self) -> S {
+        self.simd
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: Operand) -> S::F {
+        let Operand { ptr, col_stride, .. } = from.at(self.row, self.col);
+        // SAFETY: the caller promises the elements in view. A column is as good as a row that begins at its elements.
+        unsafe {
+            if col_stride == 1 {
+                load(self.simd, ptr, self.count)
+            } else {
+                gather(self.simd, ptr, col_stride, self.count)
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: Target, value: S::F) {
+        let Operand { ptr, col_stride, .. } = to.0.at(self.row, self.col);
+        // SAFETY: the caller promises the elements in view.
+        unsafe {
+            if col_stride == 1 {
+                store(self.simd, ptr.cast_mut(), value, self.count)
+            } else {
+                scatter(self.simd, ptr.cast_mut(), col_stride, value, self.count)
+            }
+        }
+    }
+}
+
+/// `cols ≤ 4` columns of C, `rows ≤ LANES` rows, as one vector: a column after the other.
+#[derive(Clone, Copy)]
+struct Down<S> {
+    simd: S,
+    row: usize,
+    col: usize,
+    rows: usize,
+    cols: usize,
+}
+
+impl<S: Simd> View for Down<S> {
+    type Simd = Twice<Twice<S>>;
+
+    #[inline(always)]
+    fn simd(self) -> Self::Simd {
+        Twice(Twice(self.simd))
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: Operand) -> Vector<Self> {
+        let Down { simd, rows, cols, .. } = self;
+        let Operand { ptr, row_stride, col_stride } = from.at(self.row, self.col);
+        // SAFETY: the caller promises the elements in view.
+        unsafe {
+            if col_stride == 1 {
+                // A whole block is worth instructions of its own.
+                return four(if rows == S::LANES && cols == 4 {
+                    simd.load_columns(ptr, row_stride, S::LANES, 4)
+                } else {
+                    simd.load_columns(ptr, row_stride, rows, cols)
+                });
+            }
+            let mut columns = [simd.splat(0.0); 4];
+            for (q, column) in columns.iter_mut().enumerate().take(cols) {
+                let ptr = ptr.wrapping_add(q * col_stride);
+                *column = if row_stride == 1 { load(simd, ptr, rows) } else { gather(simd, ptr, row_stride, rows) };
+            }
+            four(columns)
+        }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: Target, value: Vector<Self>) {
+        let Down { simd, rows, cols, .. } = self;
+        let Operand { ptr, row_stride, col_stride } = to.0.at(self.row, self.col);
+        let ptr = ptr.cast_mut();
+        let ((a, b), (c, d)) = value;
+        // SAFETY: the caller promises the elements in view.
+        unsafe {
+            if col_stride == 1 {
+                if rows == S::LANES && cols == 4 {
+                    simd.store_columns(ptr, row_stride, S::LANES, 4, [a, b, c, d])
+                } else {
+                    simd.store_columns(ptr, row_stride, rows, cols, [a, b, c, d])
+                }
+                return;
+            }
+            for (q, column) in [a, b, c, d].into_iter().enumerate().take(cols) {
+                let ptr = ptr.wrapping_add(q * col_stride);
+                if row_stride == 1 {
+                    store(simd, ptr, column, rows)
+                } else {
+                    scatter(simd, ptr, row_stride, column, rows)
+                }
+            }
+        }
+    }
+}
+
+/// Four vectors as one.
+#[inline(always)]
+fn four<F>([a, b, c, d]: [F; 4]) -> ((F, F), (F, F)) {
+    ((a, b), (c, d))
 }
 
 /// # Safety
@@ -279,4 +501,31 @@ unsafe fn load<S: Simd>(simd: S, ptr: *const f32, count: usize) -> S::F {
 unsafe fn store<S: Simd>(simd: S, ptr: *mut f32, value: S::F, count: usize) {
     // SAFETY: the caller promises `count` writable elements.
     unsafe { if count == S::LANES { simd.store(ptr, value) } else { simd.store_first(ptr, value, count) } }
+}
+
+/// # Safety
+/// `count ≤ LANES` elements, `stride` apart, are readable.
+#[inline(always)]
+unsafe fn gather<S: Simd>(simd: S, ptr: *const f32, stride: usize, count: usize) -> S::F {
+    let mut lanes = [0.0; MOST_LANES];
+    for (l, lane) in lanes.iter_mut().enumerate().take(count) {
+        // SAFETY: the caller promises element `l < count`.
+        *lane = unsafe { *ptr.wrapping_add(l * stride) };
+    }
+    // SAFETY: no vector is longer than `MOST_LANES`.
+    unsafe { simd.load(lanes.as_ptr()) }
+}
+
+/// # Safety
+/// `count ≤ LANES` elements, `stride` apart, are writable.
+#[inline(always)]
+unsafe fn scatter<S: Simd>(simd: S, ptr: *mut f32, stride: usize, value: S::F, count: usize) {
+    let mut lanes = [0.0; MOST_LANES];
+    // SAFETY: no vector is longer than `MOST_LANES`; the caller promises element `l < count`.
+    unsafe {
+        simd.store(lanes.as_mut_ptr(), value);
+        for (l, &lane) in lanes.iter().enumerate().take(count) {
+            *ptr.wrapping_add(l * stride) = lane;
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The inner loops: one tile of C, `MR` rows by `NV` vectors, held in registers over a block of `k`.
 
-use super::blocking::{PARTIAL_ROWS, tile_rows};
+use super::blocking::{PARTIAL_ROWS, copying_rows, tile_rows};
 use crate::simd::{Kernel, Simd};
 
 /// Operands of one tile. `a` and `b` point at the tile's first row of A and first column of B.
@@ -13,9 +13,12 @@ pub(super) struct Tile {
     pub a_row_stride: usize,
     pub a_col_stride: usize,
     pub b: *const f32,
-    pub b_row_stride: usize,
-    /// Whether the rows of B are readable to the end of the last vector.
-    pub b_padded: bool,
+    /// Elements from row to row of B; from column to column if `b_turned`.
+    pub b_stride: usize,
+    /// How B lies: its rows readable to the end of the last vector, only as far as `last`, or its columns.
+    pub b_lies: Lies,
+    /// Where the rows of B go, one vector after the other, to be read again; or null.
+    pub copy: *mut f32,
     /// Where the sums go, row-major.
     pub c: *mut f32,
     pub c_row_stride: usize,
@@ -25,31 +28,58 @@ pub(super) struct Tile {
     pub last: usize,
 }
 
+/// How an operand lies in memory, as seen by its vectors.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lies {
+    /// In rows, readable to the end of the last vector.
+    Padded,
+    /// In rows, not readable past the last column.
+    Along,
+    /// In columns: the elements of a vector are apart, those of consecutive steps of `k` side by side.
+    Across,
+}
+
 /// Sums a tile of `rows` by `width` vectors into `tile.c`.
 ///
 /// # Safety
-/// For every row `i < rows`, `p < k` and column `j < (width − 1) · LANES + last` (to `width · LANES` if `b_padded`), `a[i·rs + p·cs]`
-/// and `b[p·rs + j]` are readable and `c[i·rs + j]` is writable; and readable too if `add`, or if there is more than one
-/// block. One of the strides of A is 1. `rows` and `width` are a tile that [`Simd::TILE_ROWS`] allows, and of at most
-/// [`PARTIAL_ROWS`] or one vector wide if the last vector of B must be read in part.
+/// For every row `i < rows`, `p < k` and column `j < (width − 1) · LANES + last` (to `width · LANES` if B is padded), `a[i·rs + p·cs]`
+/// and `b[p, j]` are readable and `c[i·rs + j]` is writable; and readable too if `add`, or if there is more than one
+/// block. One of the strides of A is 1; its row stride if B lies across. `rows` and `width` are a tile that [`Simd::TILE_ROWS`] allows
+/// ([`Simd::TURNED_ROWS`] if B lies across, with one vector if the last is not full), and of at most [`PARTIAL_ROWS`] or one vector wide if the last
+/// vector of B must be read in part. `copy` is null, or writable for `k` rows of `width` vectors, `width` is 2, `rows` at least
+/// [`copying_rows`] and B's rows are read in full vectors.
 #[inline(always)]
-pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile: Tile) {
-    let partial = !tile.b_padded && tile.last < S::LANES;
+pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile: &Tile) {
+    let partial = tile.b_lies != Lies::Padded && tile.last < S::LANES;
+    let across = tile.b_lies == Lies::Across;
+    let a_rows = tile.a_row_stride == 1;
     macro_rules! call {
         ($width:literal: $($rows:literal)*) => {
             match rows {
                 $($rows if const { $rows <= tile_rows(S::TILE_ROWS, $width) } => {
-                    // Kernels that read parts of vectors are made only where the loops ask for them.
-                    if const { S::LANES > 1 && ($width == 1 || $rows <= PARTIAL_ROWS) } && partial {
-                        if tile.a_row_stride == 1 {
-                            simd.vectorize(Sum::<$rows, $width, true, true>(tile))
+                    // Kernels are made only where the loops ask for them.
+                    if const { $width <= 2 && $rows <= turned_rows::<S>($width) } && across {
+                        if const { $width == 1 } && partial {
+                            simd.vectorize(Sum::<$rows, $width, ACROSS_PARTIAL, true>(tile))
                         } else {
-                            simd.vectorize(Sum::<$rows, $width, true, false>(tile))
+                            simd.vectorize(Sum::<$rows, $width, ACROSS, true>(tile))
                         }
-                    } else if tile.a_row_stride == 1 {
-                        simd.vectorize(Sum::<$rows, $width, false, true>(tile))
+                    } else if const { $width == 2 && $rows >= copying_rows::<S>() } && !tile.copy.is_null() {
+                        if a_rows {
+                            simd.vectorize(Sum::<$rows, $width, COPYING, true>(tile))
+                        } else {
+                            simd.vectorize(Sum::<$rows, $width, COPYING, false>(tile))
+                        }
+                    } else if const { S::LANES > 1 && ($width == 1 || $rows <= PARTIAL_ROWS) } && partial {
+                        if a_rows {
+                            simd.vectorize(Sum::<$rows, $width, PARTIAL, true>(tile))
+                        } else {
+                            simd.vectorize(Sum::<$rows, $width, PARTIAL, false>(tile))
+                        }
+                    } else if a_rows {
+                        simd.vectorize(Sum::<$rows, $width, WHOLE, true>(tile))
                     } else {
-                        simd.vectorize(Sum::<$rows, $width, false, false>(tile))
+                        simd.vectorize(Sum::<$rows, $width, WHOLE, false>(tile))
                     }
                 })*
                 _ => debug_assert!(false, "no tile of {rows} rows by {} vectors", $width),
@@ -65,13 +95,30 @@ pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile:
     }
 }
 
-/// `PARTIAL`: the last vector of B is read in part. `A_ROWS`: the rows of A lie side by side (A transposed or packed), else its
-/// columns do: either way the addresses of a round of loads are constants apart.
-struct Sum<const MR: usize, const NV: usize, const PARTIAL: bool, const A_ROWS: bool>(Tile);
+/// [`Simd::TURNED_ROWS`] of a width, which may be one that is never turned.
+const fn turned_rows<S: Simd>(width: usize) -> usize {
+    if width <= 2 { S::TURNED_ROWS[width - 1] } else { 0 }
+}
 
-impl<const MR: usize, const NV: usize, const PARTIAL: bool, const A_ROWS: bool> Kernel
-    for Sum<MR, NV, PARTIAL, A_ROWS>
-{
+/// Vectors of B as they lie.
+const WHOLE: u8 = 0;
+/// The last vector of B is read in part.
+const PARTIAL: u8 = 1;
+/// As [`WHOLE`], and what is read goes to `copy` too.
+const COPYING: u8 = 2;
+/// Columns of B become vectors, four steps of `k` at a time.
+const ACROSS: u8 = 3;
+/// As [`ACROSS`], the last vector in part.
+const ACROSS_PARTIAL: u8 = 4;
+
+/// Rows of B that are asked for ahead of their use: at 7 to 14 cycles a row, the time that the third-level cache or memory takes.
+const AHEAD: usize = 32;
+
+/// `READ`: one of the constants above. `A_ROWS`: the rows of A lie side by side (A transposed or packed), else its
+/// columns do: either way the addresses of a round of loads are constants apart.
+struct Sum<'a, const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool>(&'a Tile);
+
+impl<const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool> Kernel for Sum<'_, MR, NV, READ, A_ROWS> {
     type Output = ();
 
     #[inline(always)]
@@ -87,53 +134,104 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool, const A_ROWS: bool> 
             }
         }
         let mut start = 0;
+        let mut copy = tile.copy;
         loop {
             let len = tile.k_block.min(tile.k - start);
             let mut sums = [[simd.splat(0.0); NV]; MR];
             let mut a = tile.a.wrapping_add(start * a_col_stride);
-            let mut b = tile.b.wrapping_add(start * tile.b_row_stride);
-            // One step of k for all sums.
-            macro_rules! step {
-                ($a:expr, $b:expr) => {{
-                    let mut row = [simd.splat(0.0); NV];
-                    for (v, vector) in row.iter_mut().enumerate() {
-                        let from = $b.add(v * S::LANES);
-                        *vector =
-                            if PARTIAL && v + 1 == NV { simd.load_first(from, tile.last) } else { simd.load(from) };
-                    }
+            // The multiply-adds of one step of k.
+            macro_rules! multiply {
+                ($a:expr, $row:expr) => {
                     for (i, sums) in sums.iter_mut().enumerate() {
-                        let x = simd.splat(*$a.add(i * a_row_stride));
-                        for (sum, &y) in sums.iter_mut().zip(&row) {
+                        let x = simd.splat(*$a.wrapping_add(i * a_row_stride));
+                        for (sum, &y) in sums.iter_mut().zip(&$row) {
                             *sum = simd.fma(x, y, *sum);
-                            if !A_ROWS {
+                            if !A_ROWS || READ >= ACROSS {
                                 // Else the compiler would load for all four steps first, and run out of registers.
                                 *sum = simd.pin(*sum);
                             }
                         }
                     }
-                }};
+                };
             }
             // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of `sum_tile` promises every element of the tile's rows
             // and columns for all of `k`; pointers past the last one are made with wrapping arithmetic and not read.
             unsafe {
-                let mut left = len;
-                if !A_ROWS {
-                    // Four steps at a time: the address of each row is made once for four loads.
-                    while left >= 4 {
-                        step!(a, b);
-                        step!(a.add(1), b.wrapping_add(tile.b_row_stride));
-                        step!(a.add(2), b.wrapping_add(2 * tile.b_row_stride));
-                        step!(a.add(3), b.wrapping_add(3 * tile.b_row_stride));
-                        a = a.wrapping_add(4);
-                        b = b.wrapping_add(4 * tile.b_row_stride);
-                        left -= 4;
+                if READ == ACROSS || READ == ACROSS_PARTIAL {
+                    // The vectors of up to four steps of k, then their multiply-adds.
+                    macro_rules! four_steps {
+                        ($p:expr, $cols:expr) => {{
+                            let mut columns = [[simd.splat(0.0); NV]; 4];
+                            for v in 0..NV {
+                                let from = tile.b.wrapping_add(start + $p + v * S::LANES * tile.b_stride);
+                                let rows = if READ == ACROSS_PARTIAL && v + 1 == NV { tile.last } else { S::LANES };
+                                let turned = simd.load_columns(from, tile.b_stride, rows, $cols);
+                                for (column, turned) in columns.iter_mut().zip(turned) {
+                                    // One vector after the other: two at a time would not fit the registers.
+                                    column[v] = simd.pin(turned);
+                                }
+                            }
+                            for (q, column) in columns.iter().enumerate() {
+                                if q < $cols {
+                                    multiply!(a, *column);
+                                    a = a.wrapping_add(a_col_stride);
+                                }
+                            }
+                        }};
                     }
-                }
-                while left > 0 {
-                    step!(a, b);
-                    a = a.wrapping_add(a_col_stride);
-                    b = b.wrapping_add(tile.b_row_stride);
-                    left -= 1;
+                    let whole = len - len % 4;
+                    for p in (0..whole).step_by(4) {
+                        four_steps!(p, 4);
+                    }
+                    if whole < len {
+                        four_steps!(whole, len - whole);
+                    }
+                } else {
+                    // One step of k for all sums.
+                    macro_rules! step {
+                        ($a:expr, $b:expr) => {{
+                            let mut row = [simd.splat(0.0); NV];
+                            for (v, vector) in row.iter_mut().enumerate() {
+                                let from = $b.add(v * S::LANES);
+                                *vector = if READ == PARTIAL && v + 1 == NV {
+                                    simd.load_first(from, tile.last)
+                                } else {
+                                    simd.load(from)
+                                };
+                            }
+                            if READ == COPYING {
+                                // B comes from afar, in rows that no prefetcher of the machine may connect.
+                                for v in 0..NV {
+                                    simd.prefetch_second_level($b.wrapping_add(AHEAD * tile.b_stride + v * S::LANES));
+                                }
+                                for (v, &vector) in row.iter().enumerate() {
+                                    simd.store(copy.add(v * S::LANES), vector);
+                                }
+                                copy = copy.wrapping_add(NV * S::LANES);
+                            }
+                            multiply!($a, row);
+                        }};
+                    }
+                    let mut b = tile.b.wrapping_add(start * tile.b_stride);
+                    let mut left = len;
+                    if !A_ROWS {
+                        // Four steps at a time: the address of each row is made once for four loads.
+                        while left >= 4 {
+                            step!(a, b);
+                            step!(a.wrapping_add(1), b.wrapping_add(tile.b_stride));
+                            step!(a.wrapping_add(2), b.wrapping_add(2 * tile.b_stride));
+                            step!(a.wrapping_add(3), b.wrapping_add(3 * tile.b_stride));
+                            a = a.wrapping_add(4);
+                            b = b.wrapping_add(4 * tile.b_stride);
+                            left -= 4;
+                        }
+                    }
+                    while left > 0 {
+                        step!(a, b);
+                        a = a.wrapping_add(a_col_stride);
+                        b = b.wrapping_add(tile.b_stride);
+                        left -= 1;
+                    }
                 }
                 let add = tile.add || start > 0;
                 for (i, sums) in sums.iter().enumerate() {

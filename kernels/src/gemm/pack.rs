@@ -48,33 +48,73 @@ pub(super) unsafe fn pack_rows(from: Operand, rows: usize, cols: usize, stride: 
     }
 }
 
-/// Copies `rows × cols` of B to `to` as a panel of `width` vectors a row, with zeros behind the last column.
+/// Copies `rows × cols` of B to `to` as rows of `width` vectors, `stride` elements apart; the lanes behind the last column are unspecified.
 ///
 /// # Safety
-/// The block is readable; `to` is writable for `rows · width · LANES` elements and lies apart from it; `(width − 1) · LANES < cols`.
+/// The block is readable; `to` is writable for `rows` times `width` vectors and lies apart from it; `(width − 1) · LANES < cols`.
 #[inline(always)]
-pub(super) unsafe fn pack_panel<S: Simd>(simd: S, from: Operand, rows: usize, cols: usize, width: usize, to: *mut f32) {
-    let last = cols - (width - 1) * S::LANES;
+pub(super) unsafe fn pack_panel<S: Simd>(
+    simd: S,
+    from: Operand,
+    rows: usize,
+    cols: usize,
+    width: usize,
+    stride: usize,
+    to: *mut f32,
+) {
     // SAFETY: every index is below the extents that the caller promises.
     unsafe {
-        if from.col_stride != 1 {
-            pack_rows(from, rows, cols, width * S::LANES, to);
+        if from.col_stride == 1 {
+            // Vector by vector: a row of a panel is too short for a call of `memcpy`.
+            let last = cols - (width - 1) * S::LANES;
             for i in 0..rows {
-                to.add(i * width * S::LANES + cols).write_bytes(0, S::LANES - last);
+                let (from, to) = (from.ptr.add(i * from.row_stride), to.add(i * stride));
+                for v in 0..width - 1 {
+                    simd.store(to.add(v * S::LANES), simd.load(from.add(v * S::LANES)));
+                }
+                let v = (width - 1) * S::LANES;
+                simd.store(
+                    to.add(v),
+                    if last == S::LANES { simd.load(from.add(v)) } else { simd.load_first(from.add(v), last) },
+                );
             }
-            return;
-        }
-        // Vector by vector: a row of a panel is too short for a call of `memcpy`.
-        for i in 0..rows {
-            let (from, to) = (from.ptr.add(i * from.row_stride), to.add(i * width * S::LANES));
-            for v in 0..width - 1 {
-                simd.store(to.add(v * S::LANES), simd.load(from.add(v * S::LANES)));
+        } else if from.row_stride == 1 && S::LANES > 1 {
+            for j in (0..cols).step_by(S::LANES) {
+                turn_columns(simd, from.at(0, j), rows, S::LANES.min(cols - j), stride, to.add(j));
             }
-            let v = (width - 1) * S::LANES;
-            simd.store(
-                to.add(v),
-                if last == S::LANES { simd.load(from.add(v)) } else { simd.load_first(from.add(v), last) },
-            );
+        } else {
+            pack_rows(from, rows, cols, stride, to);
         }
+    }
+}
+
+/// Copies up to `LANES` columns, each of `rows` elements side by side, to `to` as `rows` vectors that begin `stride` elements apart.
+///
+/// # Safety
+/// As [`pack_panel`].
+#[inline(always)]
+unsafe fn turn_columns<S: Simd>(simd: S, from: Operand, rows: usize, cols: usize, stride: usize, to: *mut f32) {
+    macro_rules! four_rows {
+        ($i:expr, $cols:expr, $rows:expr) => {
+            // SAFETY: the caller promises the columns, and `rows` vectors at `to`.
+            unsafe {
+                let vectors = simd.load_columns(from.ptr.add($i), from.col_stride, $cols, $rows);
+                for (q, vector) in vectors.into_iter().enumerate().take($rows) {
+                    simd.store(to.add(($i + q) * stride), vector);
+                }
+            }
+        };
+    }
+    let whole = rows - rows % 4;
+    for i in (0..whole).step_by(4) {
+        // A whole block is worth instructions of its own.
+        if cols == S::LANES {
+            four_rows!(i, S::LANES, 4);
+        } else {
+            four_rows!(i, cols, 4);
+        }
+    }
+    if whole < rows {
+        four_rows!(whole, cols, rows - whole);
     }
 }

@@ -1,10 +1,9 @@
 //! Matrix products and sums over rows.
 
-use super::{activate, backward};
+use super::{activate, backward, step};
 use crate::fma::fma;
 use crate::gemm::{Epilogue, k_block_len};
 use crate::matrix::{Mat, MatMut};
-use crate::optimizer::Update;
 
 /// `Σₚ a(p)·b(p)` for `p < k`: blocks of [`k_block_len`]`(k)`, each one chain of fused multiply-adds from 0, their sums added in
 /// ascending order.
@@ -39,17 +38,6 @@ pub fn gemm(a: Mat<'_>, b: Mat<'_>, c: &mut MatMut<'_>, mut epilogue: Epilogue<'
                 }
             };
             c.set(i, j, new);
-        }
-    }
-}
-
-/// One step of an optimiser: the new weight; the states change in place.
-pub fn step(update: Update, g: f32, w: f32, states: &mut [f32]) -> f32 {
-    match update {
-        Update::Sgd { lr, l2 } => fma(-lr, fma(l2, w, g), w),
-        Update::Momentum { lr, momentum, l2 } => {
-            states[0] = fma(momentum, states[0], fma(l2, w, g));
-            fma(-lr, states[0], w)
         }
     }
 }

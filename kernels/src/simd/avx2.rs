@@ -15,13 +15,14 @@ impl Simd for Avx2 {
     type Single = PortableFma;
 
     const LANES: usize = 8;
-    const TILE_ROWS: TileRows = TileRows { one: 8, two: 6, three: 4, four: 3, eight: 1 };
+    const TILE_ROWS: TileRows = TileRows { one: 10, two: 6, three: 4, four: 3, eight: 1 };
+    const TURNED_ROWS: [usize; 2] = [10, 3];
 
     #[inline(always)]
     fn single(self) -> PortableFma {
         PortableFma(self.0)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
         self.0.vectorize(Inside { simd: self, kernel })
     }
@@ -46,6 +47,10 @@ impl Simd for Avx2 {
         self.0.avx._mm256_div_ps(a, b)
     }
     #[inline(always)]
+    fn sqrt(self, a: __m256) -> __m256 {
+        self.0.avx._mm256_sqrt_ps(a)
+    }
+    #[inline(always)]
     fn fma(self, a: __m256, b: __m256, c: __m256) -> __m256 {
         self.0.fma._mm256_fmadd_ps(a, b, c)
     }
@@ -58,6 +63,11 @@ impl Simd for Avx2 {
     fn prefetch(self, ptr: *const f32) {
         // SAFETY: a prefetch accesses nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(ptr.cast()) }
+    }
+    #[inline(always)]
+    fn prefetch_second_level(self, ptr: *const f32) {
+        // SAFETY: a prefetch accesses nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(ptr.cast()) }
     }
     #[inline(always)]
     fn neg(self, a: __m256) -> __m256 {
@@ -137,6 +147,66 @@ impl Simd for Avx2 {
         self.from_bits(self.0.avx2._mm256_cmpgt_epi32(self.splat_u(count as u32), lanes))
     }
     #[inline(always)]
+    unsafe fn load_columns(self, from: *const f32, stride: usize, rows: usize, cols: usize) -> [__m256; 4] {
+        // Every fourth row has a pointer of its own, from which the next three are a multiple of the stride away that an address can
+        // express. Rows past the last are the last once more.
+        let mut fours = [from; Self::LANES / 4];
+        for i in 1..Self::LANES / 4 {
+            fours[i] = opaque(fours[i - 1].wrapping_add(4 * stride));
+        }
+        // (Macros, because closures may miss the caller's target features.)
+        macro_rules! row {
+            ($four:literal, $i:literal) => {{
+                let from = if rows == Self::LANES {
+                    fours[$four].wrapping_add($i * stride)
+                } else {
+                    from.wrapping_add((4 * $four + $i).min(rows - 1) * stride)
+                };
+                // SAFETY: `cols` elements of a row that the caller promises; the mask has as many lanes set.
+                unsafe {
+                    if cols == 4 {
+                        self.0.sse._mm_loadu_ps(from)
+                    } else {
+                        self.0.avx._mm256_castps256_ps128(self.load_first(from, cols))
+                    }
+                }
+            }};
+        }
+        macro_rules! every_fourth {
+            ($i:literal) => {
+                self.0.avx._mm256_insertf128_ps::<1>(self.0.avx._mm256_castps128_ps256(row!(0, $i)), row!(1, $i))
+            };
+        }
+        self.turn([every_fourth!(0), every_fourth!(1), every_fourth!(2), every_fourth!(3)])
+    }
+    #[inline(always)]
+    unsafe fn store_columns(self, to: *mut f32, stride: usize, rows: usize, cols: usize, columns: [__m256; 4]) {
+        let every_fourth = self.turn(columns);
+        for (i, x) in every_fourth.into_iter().enumerate() {
+            let halves = [self.0.avx._mm256_castps256_ps128(x), self.0.avx._mm256_extractf128_ps::<1>(x)];
+            for (q, half) in halves.into_iter().enumerate() {
+                if i + 4 * q < rows {
+                    let to = to.wrapping_add((i + 4 * q) * stride);
+                    // SAFETY: `cols` elements of a row that the caller promises.
+                    unsafe {
+                        match cols {
+                            4 => self.0.sse._mm_storeu_ps(to, half),
+                            1 => self.0.sse._mm_store_ss(&mut *to, half),
+                            _ => {
+                                // A masked store is slow on some processors.
+                                to.cast::<f64>()
+                                    .write_unaligned(self.0.sse2._mm_cvtsd_f64(self.0.sse2._mm_castps_pd(half)));
+                                if cols == 3 {
+                                    *to.add(2) = self.0.sse._mm_cvtss_f32(self.0.sse._mm_movehl_ps(half, half));
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn load(self, ptr: *const f32) -> __m256 {
         // SAFETY: the caller promises LANES readable elements.
         unsafe { self.0.avx._mm256_loadu_ps(ptr) }
@@ -152,9 +222,36 @@ impl Simd for Avx2 {
         unsafe { self.0.avx._mm256_maskload_ps(ptr, self.to_bits(self.first(count))) }
     }
     #[inline(always)]
+    unsafe fn load_bytes(self, ptr: *const u8) -> __m256 {
+        // SAFETY: the caller promises LANES = 8 readable bytes.
+        let bytes = unsafe { self.0.sse2._mm_loadl_epi64(ptr.cast()) };
+        self.0.avx._mm256_cvtepi32_ps(self.0.avx2._mm256_cvtepu8_epi32(bytes))
+    }
+    #[inline(always)]
     unsafe fn store_first(self, ptr: *mut f32, value: __m256, count: usize) {
         // SAFETY: the mask has `count` lanes set, which the caller promises to be writable; the others are not accessed.
         unsafe { self.0.avx._mm256_maskstore_ps(ptr, self.to_bits(self.first(count)), value) }
+    }
+}
+
+impl Avx2 {
+    /// Transposes the 4 × 4 block in each half of four vectors.
+    #[inline(always)]
+    fn turn(self, [a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
+        let avx = self.0.avx;
+        let (ab, ab_upper) = (avx._mm256_unpacklo_ps(a, b), avx._mm256_unpackhi_ps(a, b));
+        let (cd, cd_upper) = (avx._mm256_unpacklo_ps(c, d), avx._mm256_unpackhi_ps(c, d));
+        macro_rules! pairs {
+            ($unpack:ident, $x:ident, $y:ident) => {
+                avx._mm256_castpd_ps(avx.$unpack(avx._mm256_castps_pd($x), avx._mm256_castps_pd($y)))
+            };
+        }
+        [
+            pairs!(_mm256_unpacklo_pd, ab, cd),
+            pairs!(_mm256_unpackhi_pd, ab, cd),
+            pairs!(_mm256_unpacklo_pd, ab_upper, cd_upper),
+            pairs!(_mm256_unpackhi_pd, ab_upper, cd_upper),
+        ]
     }
 }
 
@@ -164,4 +261,12 @@ fn pin(mut a: __m256) -> __m256 {
     // SAFETY: no instruction.
     unsafe { core::arch::asm!("/* {} */", inout(ymm_reg) a, options(nostack, preserves_flags)) }
     a
+}
+
+/// The same pointer, without what the compiler knows of it: else it keeps the distance to each of many rows in memory.
+#[inline(always)]
+fn opaque(mut ptr: *const f32) -> *const f32 {
+    // SAFETY: no instruction.
+    unsafe { core::arch::asm!("/* {} */", inout(reg) ptr, options(pure, readonly, nostack, preserves_flags)) }
+    ptr
 }

@@ -16,12 +16,13 @@ impl Simd for Avx512 {
 
     const LANES: usize = 16;
     const TILE_ROWS: TileRows = TileRows { one: 14, two: 14, three: 9, four: 6, eight: 3 };
+    const TURNED_ROWS: [usize; 2] = [11, 11];
 
     #[inline(always)]
     fn single(self) -> PortableFma {
         PortableFma(*self.0)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
         self.0.vectorize(Inside { simd: self, kernel })
     }
@@ -46,6 +47,10 @@ impl Simd for Avx512 {
         self.0.avx512f._mm512_div_ps(a, b)
     }
     #[inline(always)]
+    fn sqrt(self, a: __m512) -> __m512 {
+        self.0.avx512f._mm512_sqrt_ps(a)
+    }
+    #[inline(always)]
     fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         self.0.avx512f._mm512_fmadd_ps(a, b, c)
     }
@@ -58,6 +63,11 @@ impl Simd for Avx512 {
     fn prefetch(self, ptr: *const f32) {
         // SAFETY: a prefetch accesses nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(ptr.cast()) }
+    }
+    #[inline(always)]
+    fn prefetch_second_level(self, ptr: *const f32) {
+        // SAFETY: a prefetch accesses nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(ptr.cast()) }
     }
     #[inline(always)]
     fn neg(self, a: __m512) -> __m512 {
@@ -151,6 +161,67 @@ impl Simd for Avx512 {
         ((1u32 << count) - 1) as __mmask16
     }
     #[inline(always)]
+    unsafe fn load_columns(self, from: *const f32, stride: usize, rows: usize, cols: usize) -> [__m512; 4] {
+        // Every fourth row has a pointer of its own, from which the next three are a multiple of the stride away that an address can
+        // express. Rows past the last are the last once more.
+        let mut fours = [from; Self::LANES / 4];
+        for i in 1..Self::LANES / 4 {
+            fours[i] = opaque(fours[i - 1].wrapping_add(4 * stride));
+        }
+        // (Macros, because closures may miss the caller's target features.)
+        macro_rules! row {
+            ($four:literal, $i:literal) => {{
+                let from = if rows == Self::LANES {
+                    fours[$four].wrapping_add($i * stride)
+                } else {
+                    from.wrapping_add((4 * $four + $i).min(rows - 1) * stride)
+                };
+                // SAFETY: `cols` elements of a row that the caller promises; the mask has as many lanes set.
+                unsafe {
+                    if cols == 4 {
+                        self.0.sse._mm_loadu_ps(from)
+                    } else {
+                        self.0.avx512f._mm512_castps512_ps128(self.load_first(from, cols))
+                    }
+                }
+            }};
+        }
+        macro_rules! every_fourth {
+            ($i:literal) => {{
+                let x = self.0.avx512f._mm512_castps128_ps512(row!(0, $i));
+                let x = self.0.avx512f._mm512_insertf32x4::<1>(x, row!(1, $i));
+                let x = self.0.avx512f._mm512_insertf32x4::<2>(x, row!(2, $i));
+                self.0.avx512f._mm512_insertf32x4::<3>(x, row!(3, $i))
+            }};
+        }
+        self.turn([every_fourth!(0), every_fourth!(1), every_fourth!(2), every_fourth!(3)])
+    }
+    #[inline(always)]
+    unsafe fn store_columns(self, to: *mut f32, stride: usize, rows: usize, cols: usize, columns: [__m512; 4]) {
+        let every_fourth = self.turn(columns);
+        for (i, x) in every_fourth.into_iter().enumerate() {
+            let quarters = [
+                self.0.avx512f._mm512_castps512_ps128(x),
+                self.0.avx512f._mm512_extractf32x4_ps::<1>(x),
+                self.0.avx512f._mm512_extractf32x4_ps::<2>(x),
+                self.0.avx512f._mm512_extractf32x4_ps::<3>(x),
+            ];
+            for (q, quarter) in quarters.into_iter().enumerate() {
+                if i + 4 * q < rows {
+                    let to = to.wrapping_add((i + 4 * q) * stride);
+                    // SAFETY: `cols` elements of a row that the caller promises; the mask has as many lanes set.
+                    unsafe {
+                        if cols == 4 {
+                            self.0.sse._mm_storeu_ps(to, quarter)
+                        } else {
+                            self.store_first(to, self.0.avx512f._mm512_castps128_ps512(quarter), cols)
+                        }
+                    }
+                }
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn load(self, ptr: *const f32) -> __m512 {
         // SAFETY: the caller promises LANES readable elements.
         unsafe { self.0.avx512f._mm512_loadu_ps(ptr) }
@@ -166,9 +237,36 @@ impl Simd for Avx512 {
         unsafe { self.0.avx512f._mm512_maskz_loadu_ps(self.first(count), ptr) }
     }
     #[inline(always)]
+    unsafe fn load_bytes(self, ptr: *const u8) -> __m512 {
+        // SAFETY: the caller promises LANES = 16 readable bytes.
+        let bytes = unsafe { self.0.sse2._mm_loadu_si128(ptr.cast()) };
+        self.0.avx512f._mm512_cvtepi32_ps(self.0.avx512f._mm512_cvtepu8_epi32(bytes))
+    }
+    #[inline(always)]
     unsafe fn store_first(self, ptr: *mut f32, value: __m512, count: usize) {
         // SAFETY: the mask has `count` lanes set, which the caller promises to be writable; the others are not accessed.
         unsafe { self.0.avx512f._mm512_mask_storeu_ps(ptr, self.first(count), value) }
+    }
+}
+
+impl Avx512 {
+    /// Transposes the 4 × 4 block in each quarter of four vectors.
+    #[inline(always)]
+    fn turn(self, [a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
+        let avx512 = self.0.avx512f;
+        let (ab, ab_upper) = (avx512._mm512_unpacklo_ps(a, b), avx512._mm512_unpackhi_ps(a, b));
+        let (cd, cd_upper) = (avx512._mm512_unpacklo_ps(c, d), avx512._mm512_unpackhi_ps(c, d));
+        macro_rules! pairs {
+            ($unpack:ident, $x:ident, $y:ident) => {
+                avx512._mm512_castpd_ps(avx512.$unpack(avx512._mm512_castps_pd($x), avx512._mm512_castps_pd($y)))
+            };
+        }
+        [
+            pairs!(_mm512_unpacklo_pd, ab, cd),
+            pairs!(_mm512_unpackhi_pd, ab, cd),
+            pairs!(_mm512_unpacklo_pd, ab_upper, cd_upper),
+            pairs!(_mm512_unpackhi_pd, ab_upper, cd_upper),
+        ]
     }
 }
 
@@ -178,4 +276,12 @@ fn pin(mut a: __m512) -> __m512 {
     // SAFETY: no instruction.
     unsafe { core::arch::asm!("/* {} */", inout(zmm_reg) a, options(nostack, preserves_flags)) }
     a
+}
+
+/// The same pointer, without what the compiler knows of it: else it keeps the distance to each of many rows in memory.
+#[inline(always)]
+fn opaque(mut ptr: *const f32) -> *const f32 {
+    // SAFETY: no instruction.
+    unsafe { core::arch::asm!("/* {} */", inout(reg) ptr, options(pure, readonly, nostack, preserves_flags)) }
+    ptr
 }

@@ -1,6 +1,6 @@
 //! NEON: 4 lanes, 32 registers. Part of every AArch64 target.
 
-use super::{Inside, Kernel, Portable, Simd, TileRows};
+use super::{Inside, Kernel, PortableFma, Simd, TileRows};
 use core::arch::aarch64::*;
 use pulp::aarch64::Neon as Token;
 
@@ -12,16 +12,17 @@ impl Simd for Neon {
     type F = float32x4_t;
     type U = uint32x4_t;
     type M = uint32x4_t;
-    type Single = Portable;
+    type Single = PortableFma;
 
     const LANES: usize = 4;
     const TILE_ROWS: TileRows = TileRows { one: 14, two: 12, three: 8, four: 6, eight: 3 };
+    const TURNED_ROWS: [usize; 2] = [11, 11];
 
     #[inline(always)]
-    fn single(self) -> Portable {
-        Portable
+    fn single(self) -> PortableFma {
+        PortableFma(self.0)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
         self.0.vectorize(Inside { simd: self, kernel })
     }
@@ -44,6 +45,10 @@ impl Simd for Neon {
     #[inline(always)]
     fn splat(self, x: f32) -> float32x4_t {
         self.0.neon.vdupq_n_f32(x)
+    }
+    #[inline(always)]
+    fn sqrt(self, a: float32x4_t) -> float32x4_t {
+        self.0.neon.vsqrtq_f32(a)
     }
     #[inline(always)]
     fn fma(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
@@ -128,6 +133,27 @@ impl Simd for Neon {
         self.0.neon.vcltq_u32(lanes, self.splat_u(count as u32))
     }
     #[inline(always)]
+    unsafe fn load_columns(self, from: *const f32, stride: usize, rows: usize, cols: usize) -> [float32x4_t; 4] {
+        // Rows past the last are the last once more.
+        // (A macro, because closures may miss the caller's target features.)
+        macro_rules! row {
+            ($i:literal) => {{
+                let from = from.wrapping_add($i.min(rows - 1) * stride);
+                // SAFETY: `cols` elements of a row that the caller promises.
+                unsafe { if cols == 4 { self.load(from) } else { self.load_first(from, cols) } }
+            }};
+        }
+        self.turn([row!(0), row!(1), row!(2), row!(3)])
+    }
+    #[inline(always)]
+    unsafe fn store_columns(self, to: *mut f32, stride: usize, rows: usize, cols: usize, columns: [float32x4_t; 4]) {
+        for (i, row) in self.turn(columns).into_iter().enumerate().take(rows) {
+            let to = to.wrapping_add(i * stride);
+            // SAFETY: `cols` elements of a row that the caller promises.
+            unsafe { if cols == 4 { self.store(to, row) } else { self.store_first(to, row, cols) } };
+        }
+    }
+    #[inline(always)]
     unsafe fn load(self, ptr: *const f32) -> float32x4_t {
         // SAFETY: the caller promises LANES readable elements.
         unsafe { self.0.neon.vld1q_f32(ptr) }
@@ -147,6 +173,13 @@ impl Simd for Neon {
         }
     }
     #[inline(always)]
+    unsafe fn load_bytes(self, ptr: *const u8) -> float32x4_t {
+        // SAFETY: the caller promises LANES = 4 readable bytes.
+        let bytes = unsafe { ptr.cast::<[u8; 4]>().read() };
+        let wide = self.0.neon.vmovl_u8(self.0.neon.vcreate_u8(u32::from_le_bytes(bytes).into()));
+        self.0.neon.vcvtq_f32_u32(self.0.neon.vmovl_u16(self.0.neon.vget_low_u16(wide)))
+    }
+    #[inline(always)]
     unsafe fn store_first(self, ptr: *mut f32, value: float32x4_t, count: usize) {
         let mut lanes = [0.0f32; Self::LANES];
         // SAFETY: the array has LANES elements; the caller promises `count` writable elements and count ≤ LANES.
@@ -154,5 +187,26 @@ impl Simd for Neon {
             self.store(lanes.as_mut_ptr(), value);
             core::ptr::copy_nonoverlapping(lanes.as_ptr(), ptr, count);
         }
+    }
+}
+
+impl Neon {
+    /// Transposes a 4 × 4 block.
+    #[inline(always)]
+    fn turn(self, [a, b, c, d]: [float32x4_t; 4]) -> [float32x4_t; 4] {
+        let neon = self.0.neon;
+        macro_rules! pairs {
+            ($zip:ident, $x:ident, $y:ident) => {
+                neon.vreinterpretq_f32_f64(neon.$zip(neon.vreinterpretq_f64_f32($x), neon.vreinterpretq_f64_f32($y)))
+            };
+        }
+        let (ab, ab_upper) = (neon.vzip1q_f32(a, b), neon.vzip2q_f32(a, b));
+        let (cd, cd_upper) = (neon.vzip1q_f32(c, d), neon.vzip2q_f32(c, d));
+        [
+            pairs!(vzip1q_f64, ab, cd),
+            pairs!(vzip2q_f64, ab, cd),
+            pairs!(vzip1q_f64, ab_upper, cd_upper),
+            pairs!(vzip2q_f64, ab_upper, cd_upper),
+        ]
     }
 }

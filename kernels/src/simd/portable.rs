@@ -1,6 +1,6 @@
 //! One lane of plain Rust.
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::Inside;
 use super::{Kernel, Simd, TileRows};
 use crate::fma::fma;
@@ -14,6 +14,12 @@ pub struct Portable;
 #[derive(Clone, Copy)]
 pub struct PortableFma(pub(crate) pulp::x86::V3);
 
+/// One lane of plain Rust on an AArch64 machine, all of which have the FMA instruction.
+#[cfg(target_arch = "aarch64")]
+#[derive(Clone, Copy)]
+pub struct PortableFma(pub(crate) pulp::aarch64::Neon);
+
+/// All of [`Simd`] on one lane but `vectorize` and `fma`.
 macro_rules! portable_operations {
     () => {
         type F = f32;
@@ -22,6 +28,7 @@ macro_rules! portable_operations {
         type Single = Self;
         const LANES: usize = 1;
         const TILE_ROWS: TileRows = TileRows { one: 2, two: 2, three: 0, four: 3, eight: 0 };
+        const TURNED_ROWS: [usize; 2] = [0, 0];
 
         #[inline(always)]
         fn single(self) -> Self {
@@ -46,6 +53,10 @@ macro_rules! portable_operations {
         #[inline(always)]
         fn div(self, a: f32, b: f32) -> f32 {
             a / b
+        }
+        #[inline(always)]
+        fn sqrt(self, a: f32) -> f32 {
+            libm::sqrtf(a)
         }
         #[inline(always)]
         fn neg(self, a: f32) -> f32 {
@@ -131,6 +142,11 @@ macro_rules! portable_operations {
             if count == 0 { 0.0 } else { unsafe { *ptr } }
         }
         #[inline(always)]
+        unsafe fn load_bytes(self, ptr: *const u8) -> f32 {
+            // SAFETY: the caller promises one readable byte.
+            f32::from(unsafe { *ptr })
+        }
+        #[inline(always)]
         unsafe fn store_first(self, ptr: *mut f32, value: f32, count: usize) {
             if count != 0 {
                 // SAFETY: the caller promises `count` writable elements.
@@ -140,10 +156,13 @@ macro_rules! portable_operations {
     };
 }
 
+#[cfg(steadynet_vfma)]
+pub(super) use portable_operations;
+
 impl Simd for Portable {
     portable_operations!();
 
-    #[inline(always)]
+    #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
         kernel.run(self)
     }
@@ -157,7 +176,7 @@ impl Simd for Portable {
 impl Simd for PortableFma {
     portable_operations!();
 
-    #[inline(always)]
+    #[inline(never)]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
         self.0.vectorize(Inside { simd: self, kernel })
     }
@@ -165,5 +184,20 @@ impl Simd for PortableFma {
     fn fma(self, a: f32, b: f32, c: f32) -> f32 {
         let lane = |x: f32| self.0.sse._mm_set_ss(x);
         self.0.sse._mm_cvtss_f32(self.0.fma._mm_fmadd_ss(lane(a), lane(b), lane(c)))
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+impl Simd for PortableFma {
+    portable_operations!();
+
+    #[inline(never)]
+    fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
+        self.0.vectorize(Inside { simd: self, kernel })
+    }
+    #[inline(always)]
+    fn fma(self, a: f32, b: f32, c: f32) -> f32 {
+        // One instruction on scalars, whatever the name says.
+        self.0.neon.vfmas_lane_f32::<0>(c, a, self.0.neon.vdup_n_f32(b))
     }
 }

@@ -26,6 +26,7 @@ impl<S: Simd> Simd for Twice<S> {
     type Single = S::Single;
     const LANES: usize = 2 * S::LANES;
     const TILE_ROWS: TileRows = S::TILE_ROWS;
+    const TURNED_ROWS: [usize; 2] = S::TURNED_ROWS;
 
     #[inline(always)]
     fn single(self) -> S::Single {
@@ -66,6 +67,7 @@ impl<S: Simd> Simd for Twice<S> {
         sub(a: F, b: F) -> F;
         mul(a: F, b: F) -> F;
         div(a: F, b: F) -> F;
+        sqrt(a: F) -> F;
         fma(a: F, b: F, c: F) -> F;
         pin(a: F) -> F;
         neg(a: F) -> F;
@@ -106,6 +108,11 @@ impl<S: Simd> Simd for Twice<S> {
         let first = count.min(S::LANES);
         // SAFETY: first + (count − first) = count elements, which the caller promises to be readable.
         unsafe { (self.0.load_first(ptr, first), self.0.load_first(ptr.add(first), count - first)) }
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(self, ptr: *const u8) -> Self::F {
+        // SAFETY: the caller promises 2·S::LANES readable bytes.
+        unsafe { (self.0.load_bytes(ptr), self.0.load_bytes(ptr.add(S::LANES))) }
     }
     #[inline(always)]
     unsafe fn store_first(self, ptr: *mut f32, value: Self::F, count: usize) {

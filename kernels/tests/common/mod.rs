@@ -2,7 +2,27 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use proptest::prelude::*;
-use steadynet_kernels::{K_BLOCK, Mat, MatMut};
+use steadynet_kernels::{K_BLOCK, Mat, MatMut, Update};
+
+/// Every update rule, with its settings and without.
+pub const UPDATES: [Update; 10] = [
+    Update::Sgd { lr: 0.1, l2: 0.0 },
+    Update::Sgd { lr: 0.1, l2: 0.01 },
+    Update::Momentum { lr: 0.1, momentum: 0.0, l2: 0.0 },
+    Update::Momentum { lr: 0.01, momentum: 0.9, l2: 0.0 },
+    Update::Momentum { lr: 0.01, momentum: 0.9, l2: 1e-4 },
+    Update::Nesterov { lr: 0.01, momentum: 0.9, l2: 0.0 },
+    Update::Nesterov { lr: 0.1, momentum: 0.5, l2: 0.01 },
+    Update::Adam { rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, correction: 1000.0, l2: 0.0, shrink: 0.0 },
+    Update::Adam { rate: 0.001, beta1: 0.9, beta2: 0.99, epsilon: 1e-6, correction: 1.25, l2: 0.01, shrink: 0.0 },
+    Update::Adam { rate: 0.001, beta1: 0.8, beta2: 0.999, epsilon: 1e-8, correction: 3.0, l2: 0.0, shrink: 0.001 },
+];
+
+/// So many cases, or `PROPTEST_CASES`, which emulators lower.
+pub fn cases(cases: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases, ..config } }
+}
 
 /// A number for an element, from a seed: mostly ordinary, sometimes special.
 pub fn value(seed: u64, index: usize, specials: bool) -> f32 {

@@ -5,6 +5,7 @@ mod bench;
 mod compute;
 mod data_source;
 mod evaluate;
+mod export;
 mod failure;
 mod inspect;
 mod output;
@@ -33,6 +34,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Inspect(inspect::Inspect),
+    Export(export::Export),
     Verify(verify::Verify),
     Bench(bench::Bench),
 }
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Evaluate(command) => command.run(),
         Command::Predict(command) => command.run(),
         Command::Inspect(command) => command.run(),
+        Command::Export(command) => command.run(),
         Command::Verify(command) => command.run(),
         Command::Bench(command) => command.run(),
     };

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use steadynet::atomic_file::write_atomically;
 use steadynet::plot::loss_curve_svg;
 use steadynet::{
-    Activation, BatchSize, Dataset, Epoch, Error, History, Init, Loss, Model, Network, Optimizer, Trainer,
+    Activation, BatchSize, Dataset, Epoch, Error, History, Init, Loss, Model, Network, Optimizer, Setting, Trainer,
 };
 
 /// Train a network and write it to a model file
@@ -64,12 +64,24 @@ pub struct Train {
     /// How gradients change the weights
     #[arg(long, value_name = "NAME", default_value = "momentum", value_parser = PossibleValuesParser::new(Optimizer::NAMES), help_heading = TRAINING)]
     optimizer: String,
-    /// Learning rate
-    #[arg(long, value_name = "F", default_value = "0.05", value_parser = options::positive, allow_hyphen_values = true, help_heading = TRAINING)]
-    lr: f32,
-    /// Share of the last step that goes on, 0 to below 1, only with --optimizer momentum [default: 0.9]
-    #[arg(long, value_name = "F", value_parser = options::momentum, allow_hyphen_values = true, help_heading = TRAINING)]
+    /// Learning rate [default: 0.001 for adam and adamw, else 0.05]
+    #[arg(long, value_name = "F", value_parser = options::positive, allow_hyphen_values = true, help_heading = TRAINING)]
+    lr: Option<f32>,
+    /// Share of the last step that goes on, 0 to below 1, with momentum and nesterov [default: 0.9]
+    #[arg(long, value_name = "F", value_parser = options::below_one, allow_hyphen_values = true, help_heading = TRAINING)]
     momentum: Option<f32>,
+    /// Share of the mean gradient that is kept, 0 to below 1, with adam and adamw [default: 0.9]
+    #[arg(long, value_name = "F", value_parser = options::below_one, allow_hyphen_values = true, help_heading = TRAINING)]
+    beta1: Option<f32>,
+    /// Share of the mean squared gradient that is kept, 0 to below 1, with adam and adamw [default: 0.999]
+    #[arg(long, value_name = "F", value_parser = options::below_one, allow_hyphen_values = true, help_heading = TRAINING)]
+    beta2: Option<f32>,
+    /// What keeps a step finite where gradients vanish, with adam and adamw [default: 1e-8]
+    #[arg(long, value_name = "F", value_parser = options::positive, allow_hyphen_values = true, help_heading = TRAINING)]
+    epsilon: Option<f32>,
+    /// Weight decay apart from the gradients, with adamw: weights lose lr · F of themselves a step [default: 0.01]
+    #[arg(long, value_name = "F", value_parser = options::not_negative, allow_hyphen_values = true, help_heading = TRAINING)]
+    weight_decay: Option<f32>,
     /// L2 weight decay: adds l2/2 · Σw² to the loss
     #[arg(long, value_name = "F", default_value = "0", value_parser = options::not_negative, allow_hyphen_values = true, help_heading = TRAINING)]
     l2: f32,
@@ -262,15 +274,25 @@ impl Train {
     }
 
     fn optimizer(&self) -> Result<Optimizer, Failure> {
-        const MOMENTUM: f32 = 0.9;
-        if let Some(momentum) = self.momentum.filter(|_| self.optimizer != "momentum") {
-            return Err(Failure::new(format!(
-                "--momentum {momentum} goes with --optimizer momentum, not {}",
-                self.optimizer
-            )));
+        let named = |name: &str| Optimizer::from_name(name, self.lr);
+        let unknown = || Failure::new(format!("unknown optimizer {}", self.optimizer));
+        let mut optimizer = named(&self.optimizer).ok_or_else(unknown)?;
+        let given = [
+            (Setting::Momentum, "--momentum", self.momentum),
+            (Setting::Beta1, "--beta1", self.beta1),
+            (Setting::Beta2, "--beta2", self.beta2),
+            (Setting::Epsilon, "--epsilon", self.epsilon),
+            (Setting::WeightDecay, "--weight-decay", self.weight_decay),
+        ];
+        for (setting, option, value) in given {
+            let Some(value) = value else { continue };
+            optimizer = optimizer.with(setting, value).ok_or_else(|| {
+                let takes = |name: &&&str| named(name).is_some_and(|other| other.with(setting, value).is_some());
+                let names: Vec<&str> = Optimizer::NAMES.iter().filter(takes).copied().collect();
+                let (names, not) = (names.join(" or "), &self.optimizer);
+                Failure::new(format!("{option} {value} goes with --optimizer {names}, not {not}"))
+            })?;
         }
-        let optimizer = Optimizer::from_name(&self.optimizer, self.lr, self.momentum.unwrap_or(MOMENTUM));
-        let optimizer = optimizer.ok_or_else(|| Failure::new(format!("unknown optimizer {}", self.optimizer)))?;
         Ok(optimizer.l2(self.l2))
     }
 
@@ -300,8 +322,8 @@ impl Train {
             columns += 2.0 * width;
             before = width;
         }
-        // The parameters, those of the last good epoch, and the momentum.
-        let bytes = (3.0 * parameters + batch * columns) * size_of::<f32>() as f64;
+        // The parameters, those of the last good epoch, and up to two states of the optimiser.
+        let bytes = (4.0 * parameters + batch * columns) * size_of::<f32>() as f64;
         let fits = bytes < isize::MAX as f64 && Vec::<u8>::new().try_reserve_exact(bytes as usize).is_ok();
         if fits {
             Ok(())
@@ -367,7 +389,7 @@ impl Train {
             ("validation_rows", parts.validation.as_ref().map_or(0, Dataset::rows).to_string()),
             ("scaling", parts.scaling.to_string()),
             ("optimizer", optimizer.to_string()),
-            ("lr", self.lr.to_string()),
+            ("lr", optimizer.lr().to_string()),
             ("l2", self.l2.to_string()),
             ("batch", self.batch.to_string()),
             ("epochs", self.epochs.to_string()),
@@ -376,8 +398,8 @@ impl Train {
             ("init", self.init.map_or("default".into(), |init| init.to_string())),
             ("bias_init", self.bias_init.to_string()),
         ]);
-        if let steadynet::kernels::Update::Momentum { momentum, .. } = optimizer.update() {
-            settings.insert("momentum", momentum.to_string());
+        for (setting, value) in optimizer.settings() {
+            settings.insert(setting.name(), value.to_string());
         }
         if let Some(tolerance) = self.tol {
             settings.insert("tol", tolerance.to_string());

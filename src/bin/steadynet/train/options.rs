@@ -108,7 +108,7 @@ pub fn not_negative(text: &str) -> Result<f32, &'static str> {
     number(text, |value| value >= 0.0).ok_or("wanted a finite number from 0")
 }
 
-pub fn momentum(text: &str) -> Result<f32, &'static str> {
+pub fn below_one(text: &str) -> Result<f32, &'static str> {
     number(text, |value| (0.0..1.0).contains(&value)).ok_or("wanted a number from 0 to below 1")
 }
 

@@ -1,0 +1,60 @@
+//! This project's product, with B as it lies and packed before.
+
+use super::Opened;
+use crate::library::{Call, Kind, Library, Setting};
+use steadynet::{Factor, Gemm, Parallelism};
+use steadynet_benches::operand::Operand;
+use steadynet_benches::product::Product;
+use steadynet_kernels::{Epilogue, MatMut, PackedMatrix, packed_len};
+
+struct Ours {
+    setting: Setting,
+    packed: bool,
+}
+
+pub fn open(setting: Setting) -> Opened {
+    Ok(Box::new(Ours { setting, packed: false }))
+}
+
+pub fn open_packed(setting: Setting) -> Opened {
+    Ok(Box::new(Ours { setting, packed: true }))
+}
+
+impl Library for Ours {
+    fn name(&self) -> &'static str {
+        if self.packed { "steadynet-packed" } else { "steadynet" }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Ours
+    }
+
+    fn prepared(&self) -> bool {
+        self.packed
+    }
+
+    fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
+        let shape = product.shape;
+        let (a, b) = product.views().ok()?;
+        let isa = self.setting.isa;
+        let mut memory = Operand::random(if self.packed { packed_len(shape.k, shape.n) } else { 0 }, 0).ok()?;
+        if self.packed {
+            PackedMatrix::pack(isa, b, &mut memory).ok()?;
+        }
+        let parallelism = if self.setting.threads > 1 { Parallelism::Rayon } else { Parallelism::Serial };
+        let mut gemm = Gemm::new(isa, parallelism);
+        Some(Box::new(move |c, schedule| {
+            let b = if memory.is_empty() {
+                Factor::Plain(b)
+            } else {
+                Factor::Packed(PackedMatrix::from_packed(&memory, shape.k, shape.n).expect("the packed length"))
+            };
+            parallelism.hot(|| {
+                schedule(&mut || {
+                    let c = MatMut::new(c, shape.m, shape.n).expect("the shape of the result");
+                    gemm.run(a, b, c, Epilogue::Store).expect("shapes that agree");
+                });
+            });
+        }))
+    }
+}

@@ -1,0 +1,90 @@
+//! The inner loop for few rows of A: some rows of B stream past, and the sums of all columns are kept in the first-level cache.
+
+use super::blocking::{STREAMED, rows_in_stream};
+use super::pack::Operand;
+use crate::simd::{Kernel, Simd};
+
+/// Some rows of B times the elements of some rows of A that meet them, added to the sums of `cols` columns.
+#[derive(Clone, Copy)]
+pub(super) struct Stream {
+    pub a: Operand,
+    pub b: Operand,
+    pub cols: usize,
+    /// Row-major, each row padded to whole vectors.
+    pub sums: *mut f32,
+    pub sums_row_stride: usize,
+    /// Whether the sums begin here.
+    pub first: bool,
+}
+
+impl Stream {
+    /// `rows` rows of A (at most [`rows_in_stream`]) and `together` rows of B: [`STREAMED`] or 1.
+    ///
+    /// # Safety
+    /// Those rows of B, `cols` long, and the elements of A that meet them are readable; the rows of sums are writable, and readable if not `first`.
+    #[inline(always)]
+    pub unsafe fn run<S: Simd>(self, simd: S, rows: usize, together: usize) {
+        macro_rules! call {
+            ($($rows:literal)*) => {
+                match rows {
+                    $($rows if const { $rows <= rows_in_stream::<S>() } => {
+                        if together == STREAMED {
+                            simd.vectorize(Rows::<$rows, STREAMED>(self))
+                        } else {
+                            simd.vectorize(Rows::<$rows, 1>(self))
+                        }
+                    })*
+                    _ => debug_assert!(false, "no stream of {rows} rows"),
+                }
+            };
+        }
+        call!(1 2 3 4 5 6)
+    }
+}
+
+/// `MR` rows of A, `ROWS` rows of B.
+struct Rows<const MR: usize, const ROWS: usize>(Stream);
+
+impl<const MR: usize, const ROWS: usize> Kernel for Rows<MR, ROWS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Stream { a, b, cols, sums, sums_row_stride, first } = self.0;
+        // SAFETY: the caller of `Stream::run` promises every element.
+        unsafe {
+            let mut x = [[simd.splat(0.0); ROWS]; MR];
+            for (i, x) in x.iter_mut().enumerate() {
+                for (p, x) in x.iter_mut().enumerate() {
+                    *x = simd.splat(*a.at(i, p).ptr);
+                }
+            }
+            macro_rules! vector {
+                ($j:expr, $load:ident $(, $count:expr)?) => {{
+                    let mut row = [simd.splat(0.0); MR];
+                    if !first {
+                        for (i, row) in row.iter_mut().enumerate() {
+                            *row = simd.load(sums.add(i * sums_row_stride + $j));
+                        }
+                    }
+                    for p in 0..ROWS {
+                        let y = simd.$load(b.ptr.wrapping_add(p * b.row_stride + $j) $(, $count)?);
+                        for (row, x) in row.iter_mut().zip(&x) {
+                            *row = simd.fma(x[p], y, *row);
+                        }
+                    }
+                    for (i, &row) in row.iter().enumerate() {
+                        simd.store(sums.add(i * sums_row_stride + $j), row);
+                    }
+                }};
+            }
+            let whole = cols - cols % S::LANES;
+            for j in (0..whole).step_by(S::LANES) {
+                vector!(j, load);
+            }
+            if whole < cols {
+                vector!(whole, load_first, cols - whole);
+            }
+        }
+    }
+}

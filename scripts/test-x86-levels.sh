@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# x86-64 processors older than this one, under qemu-x86_64: AVX2 + FMA, AVX alone, SSE4.2, the baseline. An instruction that they lack ends the program.
+set -euo pipefail
+. "$(dirname "$0")/cross.sh"
+need
+PROPTEST_CASES=12
+export CARGO_TARGET_DIR=$TARGET_DIR
+
+cargo test -q --release -p steadynet-kernels --lib --tests --no-run
+cargo build -q --release --features cli
+for cpu in Haswell SandyBridge Nehalem qemu64; do
+    step "x86-64, $cpu: kernel tests, the fixed training"
+    export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="qemu-x86_64 -cpu $cpu"
+    # The emulator says which features of the model it lacks itself. The products' large shapes take minutes with an emulated multiply-add
+    # inside an emulator: they have been run with every other instruction set.
+    { cargo test -q --release -p steadynet-kernels --lib --tests -- --skip network_shapes --skip gemm_error_bound &&
+        qemu-x86_64 -cpu $cpu "$CARGO_TARGET_DIR/release/steadynet" verify; } 2> >(grep -v "TCG doesn't support" >&2)
+done
