@@ -95,7 +95,7 @@ const fn in_integers(a: f32, b: f32, c: f32) -> f32 {
     if field >= 254 {
         return f32::from_bits(sign | INFINITY);
     }
-    f32::from_bits(sign | ((field as u32) << 23) + kept)
+    f32::from_bits(sign | (((field as u32) << 23) + kept))
 }
 
 /// `x >> by`, and the last bit set if a bit fell off.
