@@ -40,8 +40,9 @@ fn models() -> Vec<(&'static str, Model)> {
 /// Rows that bring every function to its ordinary and its extreme arguments.
 fn rows(model: &Model) -> Vec<f32> {
     let inputs = model.network.inputs();
-    let mut rows: Vec<f32> =
-        (0..50 * inputs as u64).map(|i| (Random::new(3, 4).uniform(i) - 0.5) * 10f32.powi(i as i32 % 5 - 2)).collect();
+    let mut rows: Vec<f32> = (0..50 * inputs as u64)
+        .map(|i| (Random::new(3, 4).uniform(i) - 0.5) * [0.01, 0.1, 1.0, 10.0, 100.0][i as usize % 5])
+        .collect();
     rows.extend((0..4 * inputs).map(|i| [0.0, -0.0, 1e-40, -3e4][i % 4]));
     rows
 }

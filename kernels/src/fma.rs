@@ -51,7 +51,7 @@ const fn in_integers(a: f32, b: f32, c: f32) -> f32 {
     // A number is its significand times 2^exponent; subnormal ones have the exponent of the smallest normal one.
     const fn parts(abs: u32) -> (u32, i32) {
         let field = abs >> 23;
-        if field == 0 { (abs, -149) } else { (abs & MANTISSA | 0x0080_0000, field as i32 - 150) }
+        if field == 0 { (abs, -149) } else { ((abs & MANTISSA) | 0x0080_0000, field as i32 - 150) }
     }
     let ((a_part, a_exponent), (b_part, b_exponent), (c_part, c_exponent)) = (parts(abs_a), parts(abs_b), parts(abs_c));
     let mut product = (a_part as u64 * b_part as u64) << 14;
@@ -95,7 +95,7 @@ const fn in_integers(a: f32, b: f32, c: f32) -> f32 {
     if field >= 254 {
         return f32::from_bits(sign | INFINITY);
     }
-    f32::from_bits(sign | ((field as u32) << 23) + kept)
+    f32::from_bits(sign | (((field as u32) << 23) + kept))
 }
 
 /// `x >> by`, and the last bit set if a bit fell off.
@@ -104,7 +104,7 @@ const fn shift_right(x: u64, by: i32) -> u64 {
     if by >= 64 {
         return (x != 0) as u64;
     }
-    x >> by | (x & ((1 << by) - 1) != 0) as u64
+    (x >> by) | (x & ((1 << by) - 1) != 0) as u64
 }
 
 /// The bits of an `f64` behind the last one of an `f32`, and their value halfway between two.

@@ -137,6 +137,7 @@ impl Training<'_> {
 
     /// One step of training, its outputs and losses hashed.
     #[inline(never)]
+    #[allow(clippy::too_many_arguments, reason = "each is memory of its own")]
     fn step(
         &mut self,
         network: Network<'_>,

@@ -8,27 +8,25 @@ use crate::optimizer::{MAX_STATES, Rule, Update, with_rule};
 use crate::simd::{Kernel, MOST_LANES, Simd, Twice};
 use core::marker::PhantomData;
 
-/// Calls `$vector!(simd, j)` for the vectors of a row of `$cols` elements: four at once, where there are so many, hide each other's latency.
+/// Calls `$vector!(simd, j, count)` for the vectors of a row of `$cols` elements: four at once, where there are so many, hide each other's
+/// latency. All but the last have a `count` that the compiler knows.
 macro_rules! in_vectors {
     ($simd:expr, $lanes:ident, $cols:expr, $vector:ident) => {{
         let mut j = 0;
         if const { $lanes::LANES > 1 } {
             while $cols - j >= 4 * $lanes::LANES {
-                $vector!(Twice(Twice($simd)), j);
+                $vector!(Twice(Twice($simd)), j, 4 * $lanes::LANES);
                 j += 4 * $lanes::LANES;
             }
         }
-        while j < $cols {
-            $vector!($simd, j);
+        while $cols - j >= $lanes::LANES {
+            $vector!($simd, j, $lanes::LANES);
             j += $lanes::LANES;
         }
+        if const { $lanes::LANES > 1 } && j < $cols {
+            $vector!($simd, j, $cols - j);
+        }
     }};
-}
-
-/// The number of lanes of the vectors of a token.
-#[inline(always)]
-fn lanes_of<S: Simd>(_: &S) -> usize {
-    S::LANES
 }
 
 /// What a product does with each sum `s[i,j] = Σₚ a[i,p]·b[p,j]`.
@@ -152,10 +150,10 @@ impl<F: Function> Kernel for Activate<F> {
             let row = block.sums.wrapping_add(i * block.sums_row_stride).cast_mut();
             // (A macro, because closures may miss the caller's target features.)
             macro_rules! vector {
-                ($simd:expr, $j:expr) => {
+                ($simd:expr, $j:expr, $count:expr) => {
                     // SAFETY: `activate`'s caller promises the sums, and a bias for each column of C, which is a row of a turned block.
                     unsafe {
-                        let count = (block.cols - $j).min(lanes_of(&$simd));
+                        let count = $count;
                         let bias =
                             if block.turned { $simd.splat(*bias.add(i)) } else { load($simd, bias.add($j), count) };
                         let x = $simd.add(load($simd, row.add($j), count), bias);
@@ -217,10 +215,10 @@ impl<F: Function> Kernel for Derive<F> {
         for i in 0..block.rows {
             let row = block.sums.wrapping_add(i * block.sums_row_stride).cast_mut();
             macro_rules! vector {
-                ($simd:expr, $j:expr) => {
+                ($simd:expr, $j:expr, $count:expr) => {
                     // SAFETY: `derive`'s caller promises the sums and what is saved.
                     unsafe {
-                        let count = (block.cols - $j).min(lanes_of(&$simd));
+                        let count = $count;
                         let saved = load($simd, saved.at(i, $j).ptr, count);
                         let d = load($simd, row.add($j), count);
                         store($simd, row.add($j), F::backward($simd, d, saved), count);
@@ -252,6 +250,11 @@ impl<E: Element> Kernel for Each<E> {
 ///
 /// A trait and not a closure: a closure is a function of its own, which may miss the caller's target features.
 trait Element: Copy {
+    /// Whether the columns of every operand beside C lie side by side.
+    #[inline(always)]
+    fn unit_columns(&self) -> bool {
+        true
+    }
     /// The new elements of C in view, from their sums.
     ///
     /// # Safety
@@ -292,6 +295,10 @@ struct Step<R> {
 
 impl<R: Rule> Element for Step<R> {
     #[inline(always)]
+    fn unit_columns(&self) -> bool {
+        self.states.iter().take(R::STATES).all(|state| state.col_stride == 1)
+    }
+    #[inline(always)]
     unsafe fn element<V: View>(self, view: V, sums: Vector<V>, c: Target) -> Vector<V> {
         // SAFETY: the weights and every state that the rule keeps have the shape of C.
         unsafe {
@@ -314,20 +321,38 @@ fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: E) {
     if const { S::LANES > 1 } && block.turned {
         return each_turned(simd, block, c, element);
     }
+    // Where the elements of rows lie side by side, as they mostly do, the compiler is told once.
+    if element.unit_columns() && c.0.col_stride == 1 {
+        along_rows::<S, E, true>(simd, block, c, element);
+    } else {
+        along_rows::<S, E, false>(simd, block, c, element);
+    }
+}
+
+#[inline(always)]
+fn along_rows<S: Simd, E: Element, const UNIT: bool>(simd: S, block: Block, c: Target, element: E) {
     for i in 0..block.rows {
         macro_rules! vector {
-            ($simd:expr, $j:expr) => {
-                along($simd, block, c, element, i, $j)
+            ($simd:expr, $j:expr, $count:expr) => {
+                along::<_, E, UNIT>($simd, block, c, element, i, $j, $count)
             };
         }
         in_vectors!(simd, S, block.cols, vector);
     }
 }
 
-/// Takes the vector at row `i`, column `j` of the block, as far as the block goes, through `element`.
+/// Takes `count` elements from row `i`, column `j` of the block on through `element`.
 #[inline(always)]
-fn along<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: E, i: usize, j: usize) {
-    let view = Along { simd, row: block.row + i, col: block.col + j, count: S::LANES.min(block.cols - j) };
+fn along<S: Simd, E: Element, const UNIT: bool>(
+    simd: S,
+    block: Block,
+    c: Target,
+    element: E,
+    i: usize,
+    j: usize,
+    count: usize,
+) {
+    let view = Along::<S, UNIT> { simd, row: block.row + i, col: block.col + j, count };
     // SAFETY: the caller of `finish_block` promises every element of the block, in the sums, in C and in the operands.
     unsafe {
         let sums = load(simd, block.sums.add(i * block.sums_row_stride + j), view.count);
@@ -372,16 +397,16 @@ trait View: Copy {
     unsafe fn store(self, to: Target, value: Vector<Self>);
 }
 
-/// `count` elements of a row of C.
+/// `count` elements of a row of C; `UNIT`: side by side in every operand.
 #[derive(Clone, Copy)]
-struct Along<S> {
+struct Along<S, const UNIT: bool> {
     simd: S,
     row: usize,
     col: usize,
     count: usize,
 }
 
-impl<S: Simd> View for Along<S> {
+impl<S: Simd, const UNIT: bool> View for Along<S, UNIT> {
     type Simd = S;
 
     #[inline(always)]
@@ -393,7 +418,7 @@ impl<S: Simd> View for Along<S> {
         let Operand { ptr, col_stride, .. } = from.at(self.row, self.col);
         // SAFETY: the caller promises the elements in view. A column is as good as a row that begins at its elements.
         unsafe {
-            if col_stride == 1 {
+            if UNIT || col_stride == 1 {
                 load(self.simd, ptr, self.count)
             } else {
                 gather(self.simd, ptr, col_stride, self.count)
@@ -405,7 +430,7 @@ impl<S: Simd> View for Along<S> {
         let Operand { ptr, col_stride, .. } = to.0.at(self.row, self.col);
         // SAFETY: the caller promises the elements in view.
         unsafe {
-            if col_stride == 1 {
+            if UNIT || col_stride == 1 {
                 store(self.simd, ptr.cast_mut(), value, self.count)
             } else {
                 scatter(self.simd, ptr.cast_mut(), col_stride, value, self.count)

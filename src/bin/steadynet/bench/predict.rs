@@ -69,6 +69,14 @@ impl Predict {
     }
 }
 
+/// What was measured at one place, round by round.
+#[derive(Clone, Default)]
+struct Times {
+    p50: Vec<f64>,
+    p99: Vec<f64>,
+    peaks: Vec<f64>,
+}
+
 fn measure(workload: &Workload, places: &[Place], rounds: u16) -> Result<Vec<Row>, Failure> {
     let network = workload.network()?;
     let (batch, len) = (workload.batch, workload.batch * network.inputs());
@@ -77,9 +85,9 @@ fn measure(workload: &Workload, places: &[Place], rounds: u16) -> Result<Vec<Row
     let flops = (network.flops() * batch) as f64;
     let bytes = (network.parameter_count() * size_of::<f32>()) as f64;
     let mut expected = vec![0.0; batch * network.outputs()];
-    let mut times = vec![(Vec::new(), Vec::new(), Vec::new()); places.len()];
+    let mut times = vec![Times::default(); places.len()];
     for round in 0..rounds {
-        for (place, (p50, p99, peaks)) in places.iter().zip(&mut times) {
+        for (place, Times { p50, p99, peaks }) in places.iter().zip(&mut times) {
             let predictor = Predictor::on(&network, place.isa)?;
             peaks.push(place.peak());
             let (outputs, sorted) = place.run(|| {
@@ -108,7 +116,7 @@ fn measure(workload: &Workload, places: &[Place], rounds: u16) -> Result<Vec<Row
         }
     }
     let start = start(&network, &features[..network.inputs()])?;
-    let row = |(place, (p50, p99, peaks)): (&Place, (Vec<f64>, Vec<f64>, Vec<f64>))| {
+    let row = |(place, Times { p50, p99, peaks }): (&Place, Times)| {
         let shares = p50.iter().zip(&peaks).map(|(seconds, peak)| flops / seconds / 1e9 / peak).collect();
         let p50 = median(p50);
         Row {

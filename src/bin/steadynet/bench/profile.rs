@@ -61,7 +61,7 @@ fn measure(workload: &Workload, network: &Network, isa: Isa) -> Result<Vec<Opera
     let (batch, layers) = (workload.batch, network.layers());
     // Rows an odd number of cache lines apart, as in a workspace.
     let inner: usize = layers.iter().map(|layer| 2 * layer.outputs().next_multiple_of(16)).sum();
-    let stride = (inner / 16 | 1) * 16;
+    let stride = ((inner / 16) | 1) * 16;
     let features = numbers(batch * network.inputs(), 1);
     let (left, mut right) = (numbers(batch * stride, 2), numbers(batch * stride, 3));
     let mut weights: Vec<Vec<f32>> = layers.iter().map(|l| numbers(l.inputs() * l.outputs(), 4)).collect();
