@@ -28,7 +28,7 @@ pub use layout::{CBLAS_NO_TRANS, CBLAS_ROW_MAJOR, CBLAS_TRANS, Layout};
 pub use open::open;
 pub use symbols::KNOWN_SYMBOLS;
 
-use libloading::Library;
+use open::Library;
 use std::ffi::c_int;
 use std::path::{Path, PathBuf};
 use steadynet_kernels::{Mat, MatMut};

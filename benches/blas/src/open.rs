@@ -1,7 +1,21 @@
 //! Loading a library beside others with functions of the same names.
 
-use libloading::Library;
+#[cfg(any(unix, windows))]
+pub use libloading::Library;
 use std::path::Path;
+
+/// A loaded library, where the system loads none (WebAssembly): there is no value of this type.
+#[cfg(not(any(unix, windows)))]
+#[derive(Debug)]
+pub enum Library {}
+
+#[cfg(not(any(unix, windows)))]
+impl Library {
+    #[allow(clippy::missing_safety_doc, reason = "nothing can call it")]
+    pub unsafe fn get<T>(&self, _name: &[u8]) -> Result<&T, libloading::Error> {
+        match *self {}
+    }
+}
 
 /// Loads a library whose own functions come first wherever it calls one by name.
 ///
@@ -23,9 +37,14 @@ pub unsafe fn open(path: &Path) -> Result<Library, libloading::Error> {
         unsafe { unix::Library::open(Some(path), unix::RTLD_NOW | unix::RTLD_LOCAL | RTLD_DEEPBIND) }.map(Into::into)
     }
     // (Apple's and Microsoft's loaders note the library of every function by themselves.)
-    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    #[cfg(all(any(unix, windows), not(all(target_os = "linux", target_env = "gnu"))))]
     // SAFETY: the caller's promise.
     unsafe {
         Library::new(path)
+    }
+    #[cfg(not(any(unix, windows)))]
+    {
+        let _ = path;
+        Err(libloading::Error::DlOpenUnknown)
     }
 }

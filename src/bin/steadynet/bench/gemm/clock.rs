@@ -16,7 +16,7 @@ pub fn seconds<R>(work: impl FnOnce() -> R) -> (f64, R) {
 /// How often something must be done to take [`SECONDS`]; `time` takes a number of times and gives seconds.
 pub fn repetitions<E>(mut time: impl FnMut(usize) -> Result<f64, E>) -> Result<usize, E> {
     let mut repetitions = 1;
-    while time(repetitions)? < SECONDS && repetitions < 1 << 40 {
+    while time(repetitions)? < SECONDS && repetitions < 1 << 30 {
         repetitions *= 2;
     }
     Ok(repetitions)
