@@ -6,6 +6,7 @@ mod loops;
 mod microkernel;
 mod pack;
 mod packed;
+mod scratch;
 mod stream;
 
 pub use blocking::{K_BLOCK, k_block_len};
@@ -17,8 +18,9 @@ use crate::matrix::{Mat, MatMut, ShapeError, check_dimension, check_length};
 use crate::optimizer::MAX_STATES;
 use blocking::MAX_LANES;
 use epilogue::{Finish, Target};
-use loops::{Factor, Product, layout};
+use loops::{Factor, Product};
 use pack::Operand;
+use scratch::layout;
 
 /// Blocked matrix product with a fused epilogue: `C ← epilogue(A·B)`.
 ///

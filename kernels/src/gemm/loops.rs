@@ -1,61 +1,17 @@
 //! The loops around the microkernel, and the choice between them.
 
 use super::blocking::{
-    K_BLOCK, MAX_LANES, MAX_NC, MAX_ROWS, MAX_TILE, PARTIAL_ROWS, STREAM_ROWS, STREAM_SUMS, STREAMED, SUM_ROWS,
-    balanced, copying_rows, k_block_len, packed_cols, rows_in_stream, tile_rows, tile_width,
+    K_BLOCK, MAX_LANES, MAX_TILE, PARTIAL_ROWS, STREAM_ROWS, STREAM_SUMS, STREAMED, SUM_ROWS, balanced, copying_rows,
+    k_block_len, packed_cols, rows_in_stream, tile_rows, tile_width,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::microkernel::{Lies, Tile, sum_tile};
 use super::pack::{Operand, pack_panel, pack_rows};
 use super::packed::{PANEL_COLS, panel_stride};
+use super::scratch::{Layout, a_row_len, layout};
 use super::stream::Stream;
 use crate::caches::second_level_bytes;
 use crate::simd::{Kernel, Simd};
-
-/// The parts of the scratch for a product of `m × k` by `k × n`, in elements.
-pub(super) struct Layout {
-    /// A packed block of B: `k_block × n` columns, up to `MAX_NC`, padded to whole tiles.
-    b: usize,
-    /// The packed rows of A of one tile.
-    a: usize,
-    /// Sums that C cannot hold between blocks of `k`.
-    sums: usize,
-}
-
-impl Layout {
-    pub const fn len(&self) -> usize {
-        self.b + self.a + self.sums
-    }
-}
-
-pub(super) const fn layout(m: usize, k: usize, n: usize) -> Layout {
-    // Not `k_block_len`, which falls where one block becomes two: scratch for a batch must be enough for a smaller one.
-    let k_block = min(k, K_BLOCK);
-    let cols = min(n, MAX_NC).next_multiple_of(2 * MAX_LANES);
-    // At most `STREAM_SUMS` sums of columns padded to whole vectors.
-    let stream = 2 * min(min(m, STREAM_ROWS) * min(n, STREAM_SUMS).next_multiple_of(MAX_LANES), STREAM_SUMS);
-    let sums = if k > K_BLOCK { min(m, SUM_ROWS) * cols } else { 0 };
-    Layout {
-        b: k_block * cols,
-        a: min(m, MAX_ROWS) * a_row_len(k_block),
-        sums: if sums > stream { sums } else { stream },
-    }
-}
-
-/// Elements from row to row of packed rows of A: an odd number of cache lines, so that the rows of a tile spread over all sets
-/// of the first-level cache.
-const fn a_row_len(k: usize) -> usize {
-    (k.div_ceil(MAX_LANES) | 1) * MAX_LANES
-}
-
-/// Whether rows so many elements apart fall into the same few sets of a cache with 64 sets of 64-byte lines.
-const fn rows_collide(row_stride: usize) -> bool {
-    row_stride.is_multiple_of(2048 / size_of::<f32>())
-}
-
-const fn min(a: usize, b: usize) -> usize {
-    if a < b { a } else { b }
-}
 
 /// A checked product.
 pub(super) struct Product<'a> {
@@ -169,6 +125,11 @@ impl Product<'_> {
         }
         true
     }
+}
+
+/// Whether rows so many elements apart fall into the same few sets of a cache with 64 sets of 64-byte lines.
+const fn rows_collide(row_stride: usize) -> bool {
+    row_stride.is_multiple_of(2048 / size_of::<f32>())
 }
 
 /// The loops around the microkernel, for a product whose vectors run along the rows of B.

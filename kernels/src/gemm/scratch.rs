@@ -1,0 +1,44 @@
+//! What a product keeps in the memory that its caller lends.
+
+use super::blocking::{K_BLOCK, MAX_LANES, MAX_NC, MAX_ROWS, STREAM_ROWS, STREAM_SUMS, SUM_ROWS};
+
+/// The parts of the scratch for a product of `m × k` by `k × n`, in elements.
+pub(super) struct Layout {
+    /// A packed block of B: `k_block × n` columns, up to `MAX_NC`, padded to whole tiles.
+    pub b: usize,
+    /// The packed rows of A of one tile.
+    pub a: usize,
+    /// Sums that C cannot hold between blocks of `k`.
+    pub sums: usize,
+}
+
+impl Layout {
+    pub const fn len(&self) -> usize {
+        self.b + self.a + self.sums
+    }
+}
+
+/// For the loops in their order; [`gemm_scratch_len`](super::gemm_scratch_len) takes the larger of both orders.
+pub(super) const fn layout(m: usize, k: usize, n: usize) -> Layout {
+    // Not `k_block_len`, which falls where one block becomes two: scratch for a batch must be enough for a smaller one.
+    let k_block = min(k, K_BLOCK);
+    let cols = min(n, MAX_NC).next_multiple_of(2 * MAX_LANES);
+    // At most `STREAM_SUMS` sums of columns padded to whole vectors.
+    let stream = 2 * min(min(m, STREAM_ROWS) * min(n, STREAM_SUMS).next_multiple_of(MAX_LANES), STREAM_SUMS);
+    let sums = if k > K_BLOCK { min(m, SUM_ROWS) * cols } else { 0 };
+    Layout {
+        b: k_block * cols,
+        a: min(m, MAX_ROWS) * a_row_len(k_block),
+        sums: if sums > stream { sums } else { stream },
+    }
+}
+
+/// Elements from row to row of packed rows of A: an odd number of cache lines, so that the rows of a tile spread over all sets
+/// of the first-level cache.
+pub(super) const fn a_row_len(k: usize) -> usize {
+    (k.div_ceil(MAX_LANES) | 1) * MAX_LANES
+}
+
+const fn min(a: usize, b: usize) -> usize {
+    if a < b { a } else { b }
+}
