@@ -55,9 +55,8 @@
 //! `std` (default): detection of the instruction set at run time on x86-64. Without it the compiler's target features decide.
 //!
 //! # Unsafe code
-//! Lives in `matrix` (views with strides), `simd/*` (loads, stores, intrinsics), `isa` (tokens), `lanes`, `fetch`, `gemm/*`
-//! and `network/columns`; every
-//! block names what it rests on.
+//! Lives in `matrix` (views with strides), `simd/*` (loads, stores, intrinsics), `isa` (tokens), `caches` (`cpuid`), `lanes`, `fetch`,
+//! `gemm/*` and `network/columns`; every block names what it rests on.
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 
 mod activation;
