@@ -76,12 +76,11 @@ impl<S: Simd> Lanes<S> {
             }
             start += REDUCTION_LANES;
         }
-        for v in 0..Self::VECTORS {
+        let left = len - whole;
+        for (v, lane) in self.0[..Self::VECTORS].iter_mut().enumerate().take(left.div_ceil(S::LANES)) {
             let at = whole + v * S::LANES;
-            if at < len {
-                let used = (len - at < S::LANES).then(|| simd.first(len - at));
-                self.0[v] = combine.combine(simd, self.0[v], at, used);
-            }
+            let used = (len - at < S::LANES).then(|| simd.first(len - at));
+            *lane = combine.combine(simd, *lane, at, used);
         }
     }
 
