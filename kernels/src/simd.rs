@@ -292,3 +292,12 @@ pub struct TileRows {
     pub four: usize,
     pub eight: usize,
 }
+
+/// The same pointer, without what the compiler knows of it: else it keeps the distance to each of many rows in memory.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn opaque(mut ptr: *const f32) -> *const f32 {
+    // SAFETY: no instruction.
+    unsafe { core::arch::asm!("/* {} */", inout(reg) ptr, options(pure, readonly, nostack, preserves_flags)) }
+    ptr
+}

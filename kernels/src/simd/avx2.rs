@@ -1,6 +1,6 @@
 //! AVX2 and FMA: 8 lanes, 16 registers.
 
-use super::{Inside, Kernel, PortableFma, Simd, TileRows};
+use super::{Inside, Kernel, PortableFma, Simd, TileRows, opaque};
 use core::arch::x86_64::*;
 use pulp::x86::V3;
 
@@ -261,12 +261,4 @@ fn pin(mut a: __m256) -> __m256 {
     // SAFETY: no instruction.
     unsafe { core::arch::asm!("/* {} */", inout(ymm_reg) a, options(nostack, preserves_flags)) }
     a
-}
-
-/// The same pointer, without what the compiler knows of it: else it keeps the distance to each of many rows in memory.
-#[inline(always)]
-fn opaque(mut ptr: *const f32) -> *const f32 {
-    // SAFETY: no instruction.
-    unsafe { core::arch::asm!("/* {} */", inout(reg) ptr, options(pure, readonly, nostack, preserves_flags)) }
-    ptr
 }

@@ -1,6 +1,6 @@
 //! AVX-512 (F, BW, CD, DQ, VL): 16 lanes, 32 registers.
 
-use super::{Inside, Kernel, PortableFma, Simd, TileRows};
+use super::{Inside, Kernel, PortableFma, Simd, TileRows, opaque};
 use core::arch::x86_64::*;
 use pulp::x86::V4;
 
@@ -276,12 +276,4 @@ fn pin(mut a: __m512) -> __m512 {
     // SAFETY: no instruction.
     unsafe { core::arch::asm!("/* {} */", inout(zmm_reg) a, options(nostack, preserves_flags)) }
     a
-}
-
-/// The same pointer, without what the compiler knows of it: else it keeps the distance to each of many rows in memory.
-#[inline(always)]
-fn opaque(mut ptr: *const f32) -> *const f32 {
-    // SAFETY: no instruction.
-    unsafe { core::arch::asm!("/* {} */", inout(reg) ptr, options(pure, readonly, nostack, preserves_flags)) }
-    ptr
 }
