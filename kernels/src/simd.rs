@@ -69,6 +69,8 @@ pub trait Simd: Copy {
     /// Largest number of tile rows for a tile of 1 or 2 vectors that transposes its vectors as it loads them, which takes four
     /// registers a vector.
     const TURNED_ROWS: [usize; 2];
+    /// Largest number of rows of a tile that is wider than a vector and reads the last one in part, which some instruction sets pay for in the inner loop.
+    const PARTIAL_ROWS: usize;
 
     fn single(self) -> Self::Single;
     /// Runs `kernel` in a function of its own, compiled with the target features of this token. (Never inlined: registers are allocated well

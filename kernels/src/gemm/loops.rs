@@ -1,8 +1,8 @@
 //! The loops around the microkernel, and the choice between them.
 
 use super::blocking::{
-    K_BLOCK, MAX_LANES, MAX_TILE, PARTIAL_ROWS, STREAM_ROWS, STREAM_SUMS, STREAMED, SUM_ROWS, balanced, copying_rows,
-    k_block_len, packed_cols, rows_in_stream, tile_rows, tile_width,
+    K_BLOCK, MAX_LANES, MAX_TILE, STREAM_ROWS, STREAM_SUMS, STREAMED, SUM_ROWS, balanced, copying_rows, k_block_len,
+    packed_cols, rows_in_stream, tile_rows, tile_width,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::microkernel::{Lies, Tile, sum_tile};
@@ -104,12 +104,16 @@ impl Kernel for OneTile<'_, '_, '_> {
         let last = n - (width - 1) * S::LANES;
         let tile = matches!(width, 1..=4 | 8)
             && m <= tile_rows(S::TILE_ROWS, width)
-            && (last == S::LANES || width == 1 || m <= PARTIAL_ROWS)
+            && (last == S::LANES || width == 1 || m <= S::PARTIAL_ROWS)
             && k <= K_BLOCK;
         if !(tile && b.col_stride == 1 && c.0.col_stride == 1 && (a.row_stride == 1 || a.col_stride == 1)) {
             return false;
         }
         let (false, Finish::Store | Finish::Bias { .. }) = (const { S::LANES == 1 }, finish) else { return false };
+        // (What a masked store wrote cannot be read again before it has reached the cache.)
+        let finishes = !matches!(finish, Finish::Store);
+        let through_buffer = finishes && last < S::LANES;
+        let mut buffer = core::mem::MaybeUninit::<[f32; MAX_TILE]>::uninit();
         let tile = Tile {
             k,
             k_block: k,
@@ -120,15 +124,16 @@ impl Kernel for OneTile<'_, '_, '_> {
             b_stride: b.row_stride,
             b_lies: Lies::Along,
             copy: core::ptr::null_mut(),
-            c: c.0.ptr.cast_mut(),
-            c_row_stride: c.0.row_stride,
+            c: if through_buffer { buffer.as_mut_ptr().cast() } else { c.0.ptr.cast_mut() },
+            c_row_stride: if through_buffer { width * S::LANES } else { c.0.row_stride },
             add: false,
             last,
+            c_last: if through_buffer { S::LANES } else { last },
         };
         // SAFETY: `gemm` checked the shapes, the views vouch for their elements, and C is lent mutably; the tile is the product.
         unsafe {
             sum_tile(simd, m, width, &tile);
-            if !matches!(finish, Finish::Store) {
+            if finishes {
                 let block = Block {
                     sums: tile.c,
                     sums_row_stride: tile.c_row_stride,
@@ -312,6 +317,7 @@ impl<S: Simd> Loops<'_, S> {
             c_row_stride: 0,
             add: false,
             last: cols - (width - 1) * S::LANES,
+            c_last: 0,
         };
         // SAFETY: the caller puts the tile inside the product.
         unsafe { self.tile(tile, ir, jc, rows, cols, width, None, true) };
@@ -441,6 +447,7 @@ impl<S: Simd> Loops<'_, S> {
                                 c_row_stride: 0,
                                 add: !first,
                                 last,
+                                c_last: 0,
                             };
                             let kept = (!in_c && blocks > 1).then(|| {
                                 let row_stride = max_nc.next_multiple_of(MAX_LANES);
@@ -516,19 +523,21 @@ impl<S: Simd> Loops<'_, S> {
     ) {
         let mut buffer = core::mem::MaybeUninit::<[f32; MAX_TILE]>::uninit();
         let (row, col) = (self.row + row, self.col + col);
-        (tile.c, tile.c_row_stride) = if self.sums_in_c() {
+        // (What a masked store wrote cannot be read again before it has reached the cache.)
+        let masked = complete && tile.last < S::LANES && !matches!(self.finish, Finish::Store);
+        (tile.c, tile.c_row_stride, tile.c_last) = if self.sums_in_c() && !masked {
             let c = self.c_as_seen().at(row, col);
-            (c.ptr.cast_mut(), c.row_stride)
-        } else if let Some(kept) = kept {
-            kept
+            (c.ptr.cast_mut(), c.row_stride, tile.last)
+        } else if let Some((kept, row_stride)) = kept {
+            (kept, row_stride, S::LANES)
         } else {
-            (buffer.as_mut_ptr().cast(), width * S::LANES)
+            (buffer.as_mut_ptr().cast(), width * S::LANES, S::LANES)
         };
         // SAFETY: the caller put the tile inside the product; a tile has at most MAX_TILE elements; the sums are
         // written before they are read.
         unsafe {
             sum_tile(self.simd, rows, width, &tile);
-            if complete && !(self.sums_in_c() && matches!(self.finish, Finish::Store)) {
+            if complete && (masked || !(self.sums_in_c() && matches!(self.finish, Finish::Store))) {
                 let block =
                     Block { sums: tile.c, sums_row_stride: tile.c_row_stride, rows, cols, row, col, turned: false };
                 self.finish_seen(block)
