@@ -19,6 +19,9 @@ pub(super) struct Tile {
     pub b_lies: Lies,
     /// Where the rows of B go, one vector after the other, to be read again; or null.
     pub copy: *mut f32,
+    /// What else of B is asked for meanwhile, as many rows of as many vectors, `fetch_stride` elements apart; or null.
+    pub fetch: *const f32,
+    pub fetch_stride: usize,
     /// Where the sums go, row-major.
     pub c: *mut f32,
     pub c_row_stride: usize,
@@ -72,6 +75,12 @@ pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile:
                         } else {
                             simd.vectorize(Sum::<$rows, $width, COPYING, false>(tile))
                         }
+                    } else if const { $width == 2 && $rows >= copying_rows::<S>() } && !tile.fetch.is_null() {
+                        if a_rows {
+                            simd.vectorize(Sum::<$rows, $width, FETCHING, true>(tile))
+                        } else {
+                            simd.vectorize(Sum::<$rows, $width, FETCHING, false>(tile))
+                        }
                     } else if const { S::LANES > 1 && ($width == 1 || $rows <= S::PARTIAL_ROWS) } && partial {
                         if a_rows {
                             simd.vectorize(Sum::<$rows, $width, PARTIAL, true>(tile))
@@ -113,8 +122,11 @@ const ACROSS: u8 = 3;
 /// As [`ACROSS`], the last vector in part.
 const ACROSS_PARTIAL: u8 = 4;
 
+/// As [`WHOLE`], and `fetch` is asked for.
+const FETCHING: u8 = 5;
+
 /// Rows of B that are asked for ahead of their use: at 7 to 14 cycles a row, the time that the third-level cache or memory takes.
-const AHEAD: usize = 32;
+pub(super) const AHEAD: usize = 32;
 
 /// `READ`: one of the constants above. `A_ROWS`: the rows of A lie side by side (A transposed or packed), else its
 /// columns do: either way the addresses of a round of loads are constants apart.
@@ -137,6 +149,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool> Kerne
         }
         let mut start = 0;
         let mut copy = tile.copy;
+        let mut fetch = tile.fetch;
         loop {
             let len = tile.k_block.min(tile.k - start);
             let mut sums = [[simd.splat(0.0); NV]; MR];
@@ -210,6 +223,12 @@ impl<const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool> Kerne
                                     simd.store(copy.add(v * S::LANES), vector);
                                 }
                                 copy = copy.wrapping_add(NV * S::LANES);
+                            }
+                            if READ == FETCHING {
+                                for v in 0..NV {
+                                    simd.prefetch_second_level(fetch.wrapping_add(v * S::LANES));
+                                }
+                                fetch = fetch.wrapping_add(tile.fetch_stride);
                             }
                             multiply!($a, row);
                         }};
