@@ -5,7 +5,7 @@ mod common;
 
 use common::{Owned, ROW_MAJOR, Storage, UPDATES, assert_same, value};
 use steadynet_kernels::{
-    Activation, Isa, Mat, MatMut, ShapeError, activate, activation_backward, log_sum_exp, reference,
+    Activation, Isa, Mat, MatMut, ShapeError, activate, activation_backward, log_softmax, log_sum_exp, reference,
     sigmoid_cross_entropy, softmax, softmax_cross_entropy, squared_error, update,
 };
 
@@ -80,6 +80,11 @@ fn check_rows(x: &Owned, targets: &Owned, labels: &[u32], scale: f32, output: St
         (0..rows).for_each(|i| reference::softmax(x.line(i), theirs.line_mut(i)));
         assert_same(&what("softmax"), &ours.data, &theirs.data);
 
+        let (mut ours, mut theirs) = (unwritten(rows, cols, output), unwritten(rows, cols, output));
+        log_softmax(isa, x.view(), ours.view_mut()).unwrap();
+        (0..rows).for_each(|i| reference::log_softmax(x.line(i), theirs.line_mut(i)));
+        assert_same(&what("log_softmax"), &ours.data, &theirs.data);
+
         let mut ours = vec![f32::NAN; rows];
         log_sum_exp(isa, x.view(), &mut ours).unwrap();
         let theirs: Vec<f32> = (0..rows).map(|i| reference::log_sum_exp(x.line(i))).collect();
@@ -138,7 +143,10 @@ fn labels(rows: usize, cols: usize) -> Vec<u32> {
 fn loss_bits() {
     for cols in sizes() {
         for (gap, specials) in [(0, false), (3, false), (0, true), (17, true)] {
-            for rows in [0, 1, 4] {
+            // Few rows go one by one, more of them as columns, if they are short: as many at a time as a vector has lanes.
+            let many: &[usize] =
+                if cols <= 20 { &[0, 1, 2, 3, 4, 5, 7, 8, 9, 11, 15, 16, 17, 21, 37] } else { &[0, 1, 4, 19] };
+            for &rows in many {
                 let seed = (cols * 64 + gap * 4 + rows) as u64;
                 let (input, output) = (Storage { gap, ..ROW_MAJOR }, Storage { gap: gap + 1, ..ROW_MAJOR });
                 let mut x = Owned::random(rows, cols, input, seed, specials);
@@ -156,7 +164,7 @@ fn loss_bits() {
 /// Every special value at every place of rows that have vectors and a tail.
 #[test]
 fn specials_at_every_place() {
-    for cols in [1, 7, 16, 19, 37] {
+    for cols in [1, 2, 3, 7, 10, 15, 16, 17, 19, 37, 70] {
         for at in 0..cols {
             let rows = SPECIALS.len();
             let put_special = |mut owned: Owned| {
