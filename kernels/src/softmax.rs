@@ -18,7 +18,7 @@ use rows::{Column, Finish, Narrow, Rows, Wide};
 /// # Numerics
 /// To first order in `u = 2⁻²⁴`, for `n` classes and any finite logits,
 /// `|p̂ − p| ≤ (A(n) + 4 + |ln p|)·u·p + 2⁻¹⁴⁸` with `A(n) = ⌈n/16⌉ + 5 + ln n`, how many `u` the sum is wrong by, relative to itself
-/// (test `errors_are_bounded`):
+/// (test `softmax_bounds`):
 /// - `x − m` is rounded once, by `u·(m − x)`, which the exponential makes relative; it adds 2u itself (one unit in the last place);
 /// - a sum of `n` terms in 16 lanes adds `(⌈n/16⌉ − 1 + 4)·u`;
 /// - in the sum the errors `(m − x)·u` of the terms have the terms' weights, `Σ pⱼ·(m − xⱼ) = H(p) − ln s ≤ ln n` with the entropy H: the spread
@@ -47,7 +47,7 @@ pub fn softmax(isa: Isa, logits: Mat<'_>, probabilities: MatMut<'_>) -> Result<(
 /// # Shapes
 /// `logits` and `log_probabilities`: (batch, classes), columns side by side.
 /// # Numerics
-/// To first order, for any finite logits, `|ŷ − y| ≤ (A(n) + 2·ln n + 2·|y|)·u` with `A(n)` as in [`softmax`] (test `errors_are_bounded`): however
+/// To first order, for any finite logits, `|ŷ − y| ≤ (A(n) + 2·ln n + 2·|y|)·u` with `A(n)` as in [`softmax`] (test `softmax_bounds`): however
 /// small `p` is, its logarithm keeps its digits. `−∞` only where `x − m` is not representable, or `−∞` itself; NaN as there.
 /// # Determinism
 /// Each row by itself, on every [`Isa`] the same (test `loss_bits`).
@@ -66,7 +66,7 @@ pub fn log_softmax(isa: Isa, logits: Mat<'_>, log_probabilities: MatMut<'_>) -> 
 /// # Shapes
 /// `logits`: (batch, classes), columns side by side; `out`: batch.
 /// # Numerics
-/// To first order, for any finite logits, `|ŷ − y| ≤ (A(n) + 2·ln n + |y|)·u` with `A(n)` as in [`softmax`] (test `errors_are_bounded`). NaN as there.
+/// To first order, for any finite logits, `|ŷ − y| ≤ (A(n) + 2·ln n + |y|)·u` with `A(n)` as in [`softmax`] (test `softmax_bounds`). NaN as there.
 /// # Determinism
 /// Each row by itself, on every [`Isa`] the same (test `loss_bits`).
 /// # Errors
@@ -86,7 +86,7 @@ pub fn log_sum_exp(isa: Isa, logits: Mat<'_>, out: &mut [f32]) -> Result<(), Sha
 /// # Shapes
 /// `logits` and `gradient`: (batch, classes), columns side by side; `labels` and `losses`: batch.
 /// # Numerics
-/// To first order, for any finite logits and with `A(n)` as in [`softmax`] (test `errors_are_bounded`):
+/// To first order, for any finite logits and with `A(n)` as in [`softmax`] (test `softmax_bounds`):
 /// - the loss as [`log_softmax`], `(A(n) + 2·ln n + 2·loss)·u`: however small `p` is, it is finite while the difference of two logits is;
 /// - the gradient, barring underflow and overflow of the product with `scale`, `|scale|·u·(A(n) + 5 + |ln p|)·p`, and for the label's
 ///   `|scale|·u·((A(n) + 4 + |ln p|)·p + 2·(1 − p))`.

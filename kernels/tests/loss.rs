@@ -312,40 +312,15 @@ fn huge_logits_do_not_overflow() {
 const U: f64 = f32::EPSILON as f64 / 2.0;
 
 /// First-order bounds from the operations of the definition: an elementary function is wrong by at most 2u (its own test proves
-/// less), a sum of n positive terms in 16 lanes by (⌈n/16⌉ + 4)·u, `x − m` by u·|x − m|, which exp makes relative.
+/// less), a sum of n positive terms in 16 lanes by (⌈n/16⌉ + 4)·u. (Softmax and its kin: `softmax.rs`.)
 #[test]
 fn errors_are_bounded() {
     for (seed, cols) in (1..70).chain([128, 1000]).enumerate() {
         let x: Vec<f32> = (0..cols).map(|j| value(seed as u64, j, false) * 15.0).collect();
         let exact: Vec<f64> = x.iter().copied().map(f64::from).collect();
-        let m = exact.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let s: f64 = exact.iter().map(|x| (x - m).exp()).sum();
-        let spread = exact.iter().map(|x| m - x).fold(0.0, f64::max);
         let sum_error = (cols.div_ceil(16) + 4) as f64 * U;
-        let s_error = sum_error + (spread + 2.0) * U;
         let safe = 1.0 + 1e-3;
         for isa in Isa::available() {
-            for (j, &p) in probabilities(isa, &x).iter().enumerate() {
-                let wanted = (exact[j] - m).exp() / s;
-                let bound = (s_error + (m - exact[j] + 2.0 + 2.0) * U) * wanted * safe;
-                assert!((f64::from(p) - wanted).abs() <= bound, "{isa} {cols} {j}: {p}, {wanted}");
-            }
-            let mut y = [f32::NAN];
-            log_sum_exp(isa, Mat::new(&x, 1, cols).unwrap(), &mut y).unwrap();
-            let wanted = m + s.ln();
-            let bound = (s_error + (2.0 * s.ln() + wanted.abs()) * U) * safe;
-            assert!((f64::from(y[0]) - wanted).abs() <= bound, "{isa} {cols}: {}, {wanted}", y[0]);
-
-            for label in [0, cols / 2, cols - 1] {
-                let (loss, gradient) = cross_entropy(isa, &x, label as u32, 0.5);
-                let wanted = s.ln() - (exact[label] - m);
-                let bound = (s_error + (2.0 * s.ln() + (m - exact[label]) + wanted) * U) * safe;
-                assert!((f64::from(loss) - wanted).abs() <= bound, "{isa} {cols} {label}: {loss}, {wanted}");
-                let p = (exact[label] - m).exp() / s;
-                let bound = 0.5 * (s_error + (m - exact[label] + 4.0) * U) * p * safe + 2.0 * U * 0.5 * (1.0 - p);
-                assert!((f64::from(gradient[label]) - 0.5 * (p - 1.0)).abs() <= bound, "{isa} {cols} {label}");
-            }
-
             let targets: Vec<f32> = (0..cols).map(|j| value(77, j, false).abs() / 2.0).collect();
             let (mut gradient, mut loss) = (vec![0.0; cols], [f32::NAN]);
             let views = (Mat::new(&x, 1, cols).unwrap(), Mat::new(&targets, 1, cols).unwrap());
