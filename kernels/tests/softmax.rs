@@ -55,12 +55,11 @@ fn check(isa: Isa, x: &[f32], rows: usize, labels: &[u32], scale: f32) {
     let all = results(isa, x, rows, labels, scale);
     let (ln_n, scale) = ((n as f64).ln(), f64::from(scale));
     let of_sum = n.div_ceil(16) as f64 + 5.0 + ln_n;
-    for i in 0..rows {
+    for (i, &label) in labels.iter().enumerate() {
         let row = i * n..(i + 1) * n;
         let exact: Vec<f64> = x[row.clone()].iter().copied().map(f64::from).collect();
         let m = exact.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let ln_s = exact.iter().map(|x| (x - m).exp()).sum::<f64>().ln();
-        let label = labels[i] as usize;
 
         let log_sum = m + ln_s;
         let bound = (of_sum + 2.0 * ln_n + log_sum.abs()) * U;
@@ -75,7 +74,7 @@ fn check(isa: Isa, x: &[f32], rows: usize, labels: &[u32], scale: f32) {
             assert_near(&what("softmax"), all.p[at], p, relative * U * p + 4.0 * TINY);
             let bound = (of_sum + 2.0 * ln_n + 2.0 * log_p.abs()) * U;
             assert_near(&what("log-softmax"), all.log_p[at], log_p, bound);
-            if j == label {
+            if j == label as usize {
                 assert_near(&what("loss"), all.losses[i], -log_p, bound);
                 let bound = scale.abs() * (relative * U * p + 2.0 * U * (1.0 - p) + 4.0 * TINY);
                 assert_near(&what("gradient at the label"), all.gradient[at], (p - 1.0) * scale, bound + TINY);
