@@ -84,7 +84,6 @@ impl<S: Simd> Simd for Twice<S> {
         and_u(a: U, b: U) -> U;
         or_u(a: U, b: U) -> U;
         xor_u(a: U, b: U) -> U;
-        max(a: F, b: F) -> F;
         lesser(a: F, b: F) -> F;
         greater(a: F, b: F) -> F;
         magnitude_below(limit: F, x: F) -> F;
