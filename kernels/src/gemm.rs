@@ -18,9 +18,8 @@ use crate::matrix::{Mat, MatMut, ShapeError, check_dimension, check_length};
 use crate::optimizer::MAX_STATES;
 use blocking::MAX_LANES;
 use epilogue::{Finish, Target};
-use loops::{Factor, Product};
+use loops::{Factor, OneTile, Product};
 use pack::Operand;
-use scratch::layout;
 
 /// Blocked matrix product with a fused epilogue: `C ← epilogue(A·B)`.
 ///
@@ -40,15 +39,16 @@ use scratch::layout;
 /// [`ShapeError`] names the operand, what was wanted and what was given; `c` is untouched. Never panics.
 /// # Source
 /// Van Zee & van de Geijn, "BLIS: a framework for rapidly instantiating BLAS functionality", TOMS 41(3), 2015.
+#[inline]
 pub fn gemm(
     isa: Isa,
     a: Mat<'_>,
     b: Mat<'_>,
-    c: MatMut<'_>,
-    epilogue: Epilogue<'_>,
+    mut c: MatMut<'_>,
+    mut epilogue: Epilogue<'_>,
     scratch: &mut [f32],
 ) -> Result<(), ShapeError> {
-    product(isa, a, (b.rows(), b.cols(), Factor::Plain(operand(b))), c, epilogue, scratch)
+    product(isa, &a, Factor::Plain(&b), &mut c, &mut epilogue, scratch)
 }
 
 /// [`gemm`] with a B that was [packed](PackedMatrix::pack) before: faster where B is large and A has few rows.
@@ -62,30 +62,33 @@ pub fn gemm(
 /// At least [`gemm_scratch_len`] elements, contents unspecified before and after. Never allocates.
 /// # Errors
 /// As [`gemm`].
+#[inline]
 pub fn gemm_packed(
     isa: Isa,
     a: Mat<'_>,
     b: PackedMatrix<'_>,
-    c: MatMut<'_>,
-    epilogue: Epilogue<'_>,
+    mut c: MatMut<'_>,
+    mut epilogue: Epilogue<'_>,
     scratch: &mut [f32],
 ) -> Result<(), ShapeError> {
-    product(isa, a, (b.rows(), b.cols(), Factor::Packed(b.as_ptr())), c, epilogue, scratch)
+    product(isa, &a, Factor::Packed(&b), &mut c, &mut epilogue, scratch)
 }
 
+/// (Views come by reference, and so they go on: a copy of a view that was just made would be read in halves of its stores' order, which waits for the
+/// cache.)
 fn product(
     isa: Isa,
-    a: Mat<'_>,
-    (b_rows, b_cols, b): (usize, usize, Factor),
-    mut c: MatMut<'_>,
-    epilogue: Epilogue<'_>,
+    a: &Mat<'_>,
+    b: Factor<'_>,
+    c: &mut MatMut<'_>,
+    epilogue: &mut Epilogue<'_>,
     scratch: &mut [f32],
 ) -> Result<(), ShapeError> {
     let (m, k, n) = (c.rows(), a.cols(), c.cols());
     check_dimension("a", "rows", m, a.rows())?;
-    check_dimension("b", "rows", k, b_rows)?;
-    check_dimension("b", "columns", n, b_cols)?;
-    let finish = match epilogue {
+    check_dimension("b", "rows", k, b.rows())?;
+    check_dimension("b", "columns", n, b.cols())?;
+    let finish = match *epilogue {
         Epilogue::Store => Finish::Store,
         Epilogue::Bias { bias, activation } => {
             check_length("bias", n, bias.len())?;
@@ -94,16 +97,16 @@ fn product(
         Epilogue::Backward { activation, saved } => {
             check_dimension("saved", "rows", m, saved.rows())?;
             check_dimension("saved", "columns", n, saved.cols())?;
-            Finish::Backward { activation, saved: operand(saved) }
+            Finish::Backward { activation, saved: Operand::of(&saved) }
         }
         Epilogue::Accumulate { alpha } => Finish::Accumulate { alpha },
-        Epilogue::Update { update, states } => {
+        Epilogue::Update { update, ref mut states } => {
             check_dimension("states", "matrices", update.states(), states.len())?;
-            let mut pointers = [operand(c.as_ref()); MAX_STATES];
-            for (pointer, state) in pointers.iter_mut().zip(states) {
+            let mut pointers = [Operand::of(&c.as_ref()); MAX_STATES];
+            for (pointer, state) in pointers.iter_mut().zip(states.iter_mut()) {
                 check_dimension("state", "rows", m, state.rows())?;
                 check_dimension("state", "columns", n, state.cols())?;
-                *pointer = operand_mut(state);
+                *pointer = Target::of(state).0;
             }
             Finish::Update { update, states: pointers }
         }
@@ -118,7 +121,10 @@ fn product(
     // Blocks of scratch begin at a cache line.
     let skip = scratch.as_ptr().align_offset(MAX_LANES * size_of::<f32>()).min(MAX_LANES - 1);
     let scratch = scratch.as_mut_ptr().wrapping_add(skip);
-    isa.run(&Product { m, k, n, a: operand(a), b, c: Target(operand_mut(&mut c)), finish: &finish, scratch });
+    let mut product = Product { a, b, c, finish: &finish, scratch };
+    if !isa.run(OneTile(&mut product)) {
+        isa.run(&mut product);
+    }
     Ok(())
 }
 
@@ -128,19 +134,6 @@ pub const fn gemm_scratch_len(m: usize, k: usize, n: usize) -> usize {
     if m == 0 || n == 0 {
         return 0;
     }
-    let (plain, exchanged) = (layout(m, k, n).len(), layout(n, k, m).len());
     // The blocks begin at a cache line.
-    max(plain, exchanged) + MAX_LANES - 1
-}
-
-const fn max(a: usize, b: usize) -> usize {
-    if a > b { a } else { b }
-}
-
-fn operand(view: Mat<'_>) -> Operand {
-    Operand { ptr: view.as_ptr(), row_stride: view.row_stride(), col_stride: view.col_stride() }
-}
-
-fn operand_mut(view: &mut MatMut<'_>) -> Operand {
-    Operand { ptr: view.as_mut_ptr(), row_stride: view.row_stride(), col_stride: view.col_stride() }
+    scratch::len(m, k, n) + MAX_LANES - 1
 }

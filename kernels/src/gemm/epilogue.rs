@@ -100,6 +100,13 @@ pub(super) struct Block {
 #[derive(Clone, Copy)]
 pub(super) struct Target(pub Operand);
 
+impl Target {
+    #[inline(always)]
+    pub fn of(view: &mut MatMut<'_>) -> Target {
+        Target(Operand { ptr: view.as_mut_ptr(), row_stride: view.row_stride(), col_stride: view.col_stride() })
+    }
+}
+
 /// Brings a block of sums through the epilogue into C. The sums may lie in C itself if the epilogue [overwrites](Finish::overwrites); what
 /// they are afterwards is unspecified if not.
 ///

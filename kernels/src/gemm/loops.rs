@@ -7,20 +7,19 @@ use super::blocking::{
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::microkernel::{Lies, Tile, sum_tile};
 use super::pack::{Operand, pack_panel, pack_rows};
-use super::packed::{PANEL_COLS, panel_stride};
+use super::packed::{PANEL_COLS, PackedMatrix, panel_stride};
 use super::scratch::{Layout, a_row_len, layout};
 use super::stream::Stream;
 use crate::caches::second_level_bytes;
+use crate::matrix::{Mat, MatMut};
 use crate::simd::{Kernel, Simd};
 
-/// A checked product.
-pub(super) struct Product<'a> {
-    pub m: usize,
-    pub k: usize,
-    pub n: usize,
-    pub a: Operand,
-    pub b: Factor,
-    pub c: Target,
+/// A checked product. Its views stay where the caller made them: a copy would be read before the caller's stores of half its width reach the
+/// cache, and wait for them.
+pub(super) struct Product<'a, 'c> {
+    pub a: &'a Mat<'a>,
+    pub b: Factor<'a>,
+    pub c: &'a mut MatMut<'c>,
     pub finish: &'a Finish,
     /// At a cache line, with room for [`layout`] in either order.
     pub scratch: *mut f32,
@@ -28,24 +27,40 @@ pub(super) struct Product<'a> {
 
 /// B as a product takes it.
 #[derive(Clone, Copy)]
-pub(super) enum Factor {
+pub(super) enum Factor<'a> {
     /// As it lies.
-    Plain(Operand),
-    /// As [`PackedMatrix`](super::PackedMatrix) lays it out.
-    Packed(*const f32),
+    Plain(&'a Mat<'a>),
+    /// Packed before.
+    Packed(&'a PackedMatrix<'a>),
+}
+
+impl Factor<'_> {
+    #[inline(always)]
+    pub fn rows(&self) -> usize {
+        match self {
+            Factor::Plain(matrix) => matrix.rows(),
+            Factor::Packed(matrix) => matrix.rows(),
+        }
+    }
+
+    #[inline(always)]
+    pub fn cols(&self) -> usize {
+        match self {
+            Factor::Plain(matrix) => matrix.cols(),
+            Factor::Packed(matrix) => matrix.cols(),
+        }
+    }
 }
 
 // (By reference, so that a small product is not copied on its way to its instruction set.)
-impl Kernel for &Product<'_> {
+impl Kernel for &mut Product<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        // SAFETY: `gemm` checked the shapes, the views vouch for their elements, and C is lent mutably.
-        if unsafe { self.run_as_one_tile(simd) } {
-            return;
-        }
-        let &Product { m, k, n, a, b, c, finish, scratch } = self;
+        let &mut Product { a, b, ref mut c, finish, scratch } = self;
+        let (m, k, n) = (c.rows(), a.cols(), c.cols());
+        let (a, c) = (Operand::of(a), Target::of(c));
         // A single row or column has no neighbour, so its stride may be what serves best.
         let single = |operand: Operand, rows: usize, cols: usize| Operand {
             row_stride: if rows == 1 { 1 } else { operand.row_stride },
@@ -57,10 +72,10 @@ impl Kernel for &Product<'_> {
         for jc in (0..n).step_by(panel_cols) {
             let cols = panel_cols.min(n - jc);
             let (b, packed) = match b {
-                Factor::Plain(b) => (single(b, k, n), false),
-                Factor::Packed(ptr) => {
+                Factor::Plain(b) => (single(Operand::of(b), k, n), false),
+                Factor::Packed(b) => {
                     let row_stride = panel_stride(cols);
-                    (Operand { ptr: ptr.wrapping_add(jc * k), row_stride, col_stride: 1 }, true)
+                    (Operand { ptr: b.as_ptr().wrapping_add(jc * k), row_stride, col_stride: 1 }, true)
                 }
             };
             let whole = Loops { simd, m, k, n: cols, a, b, c, finish, row: 0, col: jc, turned: false, packed, scratch };
@@ -73,15 +88,18 @@ impl Kernel for &Product<'_> {
     }
 }
 
-impl Product<'_> {
-    /// Whether the product was small and plain enough to be one tile, whose sums go straight to C: then it is done. Small products take less
-    /// time than the choice between the ways to divide larger ones.
-    ///
-    /// # Safety
-    /// The shapes fit the operands, and C may be written.
+/// A product that may be small and plain enough to be one tile, whose sums go straight to C: whether it was, and is done. Small products take less
+/// time than the choice between the ways to divide larger ones, and than the entry to a function that has them all.
+pub(super) struct OneTile<'a, 'p, 'c>(pub &'a mut Product<'p, 'c>);
+
+impl Kernel for OneTile<'_, '_, '_> {
+    type Output = bool;
+
     #[inline(always)]
-    unsafe fn run_as_one_tile<S: Simd>(&self, simd: S) -> bool {
-        let &Product { m, k, n, a, b: Factor::Plain(b), c, finish, .. } = self else { return false };
+    fn run<S: Simd>(self, simd: S) -> bool {
+        let &mut Product { a, b: Factor::Plain(b), ref mut c, finish, .. } = self.0 else { return false };
+        let (m, k, n) = (c.rows(), a.cols(), c.cols());
+        let (a, b, c) = (Operand::of(a), Operand::of(b), Target::of(c));
         let width = n.div_ceil(S::LANES);
         let last = n - (width - 1) * S::LANES;
         let tile = matches!(width, 1..=4 | 8)
@@ -107,7 +125,7 @@ impl Product<'_> {
             add: false,
             last,
         };
-        // SAFETY: the tile is the product.
+        // SAFETY: `gemm` checked the shapes, the views vouch for their elements, and C is lent mutably; the tile is the product.
         unsafe {
             sum_tile(simd, m, width, &tile);
             if !matches!(finish, Finish::Store) {

@@ -1,5 +1,6 @@
 //! Copies of operands in the order in which the microkernel reads them.
 
+use crate::matrix::Mat;
 use crate::simd::Simd;
 
 /// An operand as the loops see it: a pointer and strides, its shape checked before.
@@ -11,6 +12,11 @@ pub(super) struct Operand {
 }
 
 impl Operand {
+    #[inline(always)]
+    pub fn of(view: &Mat<'_>) -> Operand {
+        Operand { ptr: view.as_ptr(), row_stride: view.row_stride(), col_stride: view.col_stride() }
+    }
+
     /// The operand whose first element is `(row, col)` of this one.
     pub fn at(self, row: usize, col: usize) -> Operand {
         Operand { ptr: self.ptr.wrapping_add(row * self.row_stride + col * self.col_stride), ..self }

@@ -2,7 +2,7 @@
 
 use super::blocking::MAX_LANES;
 use super::pack::{Operand, pack_panel};
-use super::{check_dimension, check_length, operand};
+use super::{check_dimension, check_length};
 use crate::isa::Isa;
 use crate::matrix::{Mat, ShapeError};
 use crate::simd::{Kernel, Simd};
@@ -74,7 +74,7 @@ impl<'a> PackedMatrix<'a> {
         let (rows, cols) = (matrix.rows(), matrix.cols());
         check_length("memory", packed_len(rows, cols), memory.len())?;
         if !memory.is_empty() {
-            isa.run(Pack { from: operand(matrix), rows, cols, to: memory });
+            isa.run(Pack { from: Operand::of(&matrix), rows, cols, to: memory });
         }
         Ok(PackedMatrix { panels: memory, rows, cols })
     }

@@ -12,13 +12,7 @@ pub(super) struct Layout {
     pub sums: usize,
 }
 
-impl Layout {
-    pub const fn len(&self) -> usize {
-        self.b + self.a + self.sums
-    }
-}
-
-/// For the loops in their order; [`gemm_scratch_len`](super::gemm_scratch_len) takes the larger of both orders.
+/// For the loops in their order.
 pub(super) const fn layout(m: usize, k: usize, n: usize) -> Layout {
     // Not `k_block_len`, which falls where one block becomes two: scratch for a batch must be enough for a smaller one.
     let k_block = min(k, K_BLOCK);
@@ -39,6 +33,41 @@ pub(super) const fn a_row_len(k: usize) -> usize {
     (k.div_ceil(MAX_LANES) | 1) * MAX_LANES
 }
 
+/// Enough for the loops in either order, for every smaller product too, and quickly computed: each product asks.
+pub(super) const fn len(m: usize, k: usize, n: usize) -> usize {
+    let longer = max(m, n);
+    let Layout { b, a, sums: stream } = layout(STREAM_ROWS, min(k, K_BLOCK), longer);
+    let sums = if k > K_BLOCK { max(layout(m, k, n).sums, layout(n, k, m).sums) } else { 0 };
+    b + a + max(stream, sums)
+}
+
 const fn min(a: usize, b: usize) -> usize {
     if a < b { a } else { b }
+}
+
+const fn max(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_enough_for_both_orders_and_for_smaller_products() {
+        let sizes = [1, 2, 13, 14, 15, 16, 17, 31, 33, 100, 223, 225, 511, 512, 513, 1000, 4095, 4097, 10_000];
+        for m in sizes {
+            for k in sizes {
+                for n in sizes {
+                    let len = len(m, k, n);
+                    for Layout { b, a, sums } in [layout(m, k, n), layout(n, k, m)] {
+                        assert!(b + a + sums <= len, "{m}×{k}×{n}");
+                    }
+                    for smaller in [(m - 1, k, n), (m, k - 1, n), (m, k, n - 1)] {
+                        assert!(self::len(smaller.0, smaller.1, smaller.2) <= len, "{m}×{k}×{n}, {smaller:?}");
+                    }
+                }
+            }
+        }
+    }
 }
