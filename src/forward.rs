@@ -10,7 +10,7 @@ use crate::product::{Factor, Gemm};
 use steadynet_kernels::{Activation, Epilogue, Isa, Mat, MatMut, PackedMatrix, ShapeError, softmax};
 
 /// Rows that go through the network at a time: enough for the kernels' speed, few enough for the second-level cache.
-const ROWS: usize = 64;
+const ROWS: usize = 112;
 
 /// A network to predict with.
 #[derive(Clone, Copy)]

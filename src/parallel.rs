@@ -178,18 +178,24 @@ mod hot {
     }
 
     pub fn run<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        let keepers = rayon::current_num_threads().min(processors) - 1;
-        if keepers == 0 || here() {
+        if rayon::current_num_threads() == 1 || here() {
             return work();
         }
         let (begun, end) = (AtomicUsize::new(0), AtomicBool::new(false));
         rayon::scope(|scope| {
+            // Asked on a thread of the pool: the caller's own may be bound to fewer processors.
+            let processors = thread::available_parallelism().map_or(1, usize::from);
+            let keepers = rayon::current_num_threads().min(processors) - 1;
+            if keepers == 0 {
+                return work();
+            }
+            // (Borrowed, while the number is moved into each job.)
+            let (begun, end) = (&begun, &end);
             for _ in 0..keepers {
-                scope.spawn(|_| keep(&begun, keepers, &end));
+                scope.spawn(move |_| keep(begun, keepers, end));
             }
             // Jobs that nobody took by the end are dropped by this thread when it leaves the scope.
-            let _end = Signal(&end);
+            let _end = Signal(end);
             let _engaged = Raised::new(&ENGAGED);
             let _hot = Raised::new(&HOT);
             work()

@@ -1,7 +1,7 @@
 //! Rows on their way from a data set into a batch.
 
 use crate::isa::Isa;
-use crate::lanes::{get, put};
+use crate::lanes::{Vectors, each_vector, get, put};
 use crate::matrix::{ShapeError, check_length};
 use crate::simd::{Kernel, Simd};
 
@@ -31,28 +31,39 @@ impl Kernel for FromBytes<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        for i in (0..self.bytes.len()).step_by(S::LANES) {
-            let rest = &self.bytes[i..];
-            let x = if rest.len() >= S::LANES {
-                // SAFETY: `rest` has the bytes of a vector.
-                unsafe { simd.load_bytes(rest.as_ptr()) }
-            } else {
-                const WIDEST: usize = 64;
-                const { assert!(S::LANES <= WIDEST) };
-                let mut last = [0; WIDEST];
-                last[..rest.len()].copy_from_slice(rest);
-                // SAFETY: `last` has the bytes of the widest vector.
-                unsafe { simd.load_bytes(last.as_ptr()) }
-            };
-            let y = simd.mul(simd.sub(x, get(simd, self.shift, i)), get(simd, self.scale, i));
-            put(simd, self.y, i, y);
-        }
+        each_vector(simd, self.bytes.len(), self);
     }
 }
 
+impl Vectors for FromBytes<'_> {
+    #[inline(always)]
+    fn vector<S: Simd>(&mut self, simd: S, start: usize) {
+        let rest = &self.bytes[start..];
+        let x = if rest.len() >= S::LANES {
+            // SAFETY: `rest` has the bytes of a vector.
+            unsafe { simd.load_bytes(rest.as_ptr()) }
+        } else {
+            const WIDEST: usize = 64;
+            const { assert!(S::LANES <= WIDEST) };
+            let mut last = [0; WIDEST];
+            last[..rest.len()].copy_from_slice(rest);
+            // SAFETY: `last` has the bytes of the widest vector.
+            unsafe { simd.load_bytes(last.as_ptr()) }
+        };
+        let y = simd.mul(simd.sub(x, get(simd, self.shift, start)), get(simd, self.scale, start));
+        put(simd, self.y, start, y);
+    }
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// Asks for the cache lines of `data`, which will be read soon, and does not wait for them.
 pub fn prefetch<T>(isa: Isa, data: &[T]) {
-    isa.run(Prefetch { start: data.as_ptr().cast(), bytes: size_of_val(data) });
+    // From the start of the first line, or a last line that is begun would not be met.
+    let start: *const u8 = data.as_ptr().cast();
+    let before = start.addr() % LINE;
+    isa.run(Prefetch { start: start.wrapping_sub(before), bytes: before + size_of_val(data) });
 }
 
 struct Prefetch {
@@ -65,7 +76,6 @@ impl Kernel for Prefetch {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        const LINE: usize = 64;
         for at in (0..self.bytes).step_by(LINE) {
             simd.prefetch(self.start.wrapping_add(at).cast());
         }
