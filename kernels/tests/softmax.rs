@@ -138,7 +138,7 @@ proptest! {
         scale in prop::sample::select(vec![1.0f32, 1.0 / 64.0, -3.0]),
     ) {
         let bits = |index: usize| {
-            let mut z = seed.wrapping_add((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let mut z = seed.wrapping_add((index as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
             z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             z ^ (z >> 31)
         };
