@@ -107,9 +107,11 @@ impl Workspace {
 /// The scratch that every product of a layer finds enough: forward, backward, and the gradient of its parameters.
 fn layer_scratch_len(layer: &Layer, batch: usize) -> usize {
     let (inputs, outputs) = (layer.inputs(), layer.outputs());
-    gemm_scratch_len(batch, inputs, outputs)
-        .max(gemm_scratch_len(batch, outputs, inputs))
-        .max(gemm_scratch_len(layer.parameter_rows(), batch, outputs))
+    gemm_scratch_len(batch, inputs, outputs).max(gemm_scratch_len(batch, outputs, inputs)).max(gemm_scratch_len(
+        layer.parameter_rows(),
+        batch,
+        outputs,
+    ))
 }
 
 /// The rows of one worker.
