@@ -1,6 +1,7 @@
 //! Vectors out of slices, and reductions over a row in the fixed order of [the contract](crate#row-reductions).
 
-use crate::simd::{Simd, Twice};
+use crate::matrix::{Mat, MatMut};
+use crate::simd::{MOST_LANES, Simd, Twice};
 
 /// Number of virtual lanes of a reduction, whatever the vector: lane `l` takes elements `l, l + 16, …`.
 pub const REDUCTION_LANES: usize = 16;
@@ -51,73 +52,177 @@ pub(crate) fn each_vector<S: Simd>(simd: S, len: usize, mut work: impl Vectors) 
     }
 }
 
-/// A reduction in progress: 16 lanes in as many vectors as they take.
-#[derive(Clone, Copy)]
-pub(crate) struct Lanes<S: Simd>([S::F; REDUCTION_LANES]);
+/// What a row's sum is taken over. A trait and not a closure, which may miss the caller's target features.
+pub(crate) trait Terms {
+    /// The terms of the elements from `start`, of which there may be fewer than a vector has lanes.
+    fn terms<S: Simd>(&mut self, simd: S, start: usize) -> S::F;
 
-impl<S: Simd> Lanes<S> {
-    const VECTORS: usize = REDUCTION_LANES / S::LANES;
-
-    /// Every lane begins with the neutral element of the reduction.
+    /// Adds terms to their lanes.
     #[inline(always)]
-    pub fn new(simd: S, neutral: f32) -> Self {
-        Lanes([simd.splat(neutral); REDUCTION_LANES])
+    fn add<S: Simd>(simd: S, lanes: S::F, terms: S::F) -> S::F {
+        simd.add(lanes, terms)
     }
+}
 
-    /// Takes `len` elements into the lanes: `combine` gets a lane's vector, the index of the first element, and a mask
-    /// of the elements that exist (all of them, but in the last vectors).
-    #[inline(always)]
-    pub fn each(&mut self, simd: S, len: usize, mut combine: impl Combine<S>) {
-        let whole = len - len % REDUCTION_LANES;
+/// Lane `l` with lane `l + 8`, then `+ 4`, `+ 2`, `+ 1`. (No loop over vectors: an array with a variable index stays in memory.)
+macro_rules! tree {
+    ($simd:ident, $lanes:ident, $operation:ident) => {{
+        if const { S::LANES == 1 } {
+            for half in [8, 4, 2, 1] {
+                for l in 0..half {
+                    $lanes[l] = $simd.$operation($lanes[l], $lanes[l + half]);
+                }
+            }
+        }
+        if const { S::LANES == 4 } {
+            $lanes[0] = $simd.$operation($lanes[0], $lanes[2]);
+            $lanes[1] = $simd.$operation($lanes[1], $lanes[3]);
+        }
+        let mut lanes = $lanes[0];
+        if const { S::LANES == 4 || S::LANES == 8 } {
+            lanes = $simd.$operation(lanes, $lanes[1]);
+        }
+        macro_rules! fold {
+            ($half:literal) => {
+                if const { S::LANES > $half } {
+                    lanes = $simd.$operation(lanes, $simd.rotate::<$half>(lanes));
+                }
+            };
+        }
+        fold!(8);
+        fold!(4);
+        fold!(2);
+        fold!(1);
+        to_array($simd, lanes)[0]
+    }};
+}
+
+/// The lanes of a vector, and zeros.
+#[inline(always)]
+pub(crate) fn to_array<S: Simd>(simd: S, vector: S::F) -> [f32; MOST_LANES] {
+    let mut lanes = [0.0; MOST_LANES];
+    put(simd, &mut lanes, 0, vector);
+    lanes
+}
+
+/// The sum over `len` elements in 16 lanes. The terms are made four vectors at once where there are so many, and added one by one.
+#[inline(always)]
+pub(crate) fn sum<S: Simd, T: Terms>(simd: S, len: usize, mut of: T) -> f32 {
+    let (two, four) = (Twice(simd), Twice(Twice(simd)));
+    let mut lanes = [simd.splat(0.0); REDUCTION_LANES];
+    let mut start = 0;
+    if const { S::LANES == 1 } {
+        while start < len {
+            let lane = &mut lanes[start % REDUCTION_LANES];
+            *lane = T::add(simd, *lane, of.terms(simd, start));
+            start += 1;
+        }
+    } else {
+        let vectors = const { REDUCTION_LANES / S::LANES };
+        macro_rules! add {
+            ($($v:literal $terms:ident $($used:ident)?),*) => {$({
+                let lane = &mut lanes[$v % vectors];
+                let sum = T::add(simd, *lane, $terms);
+                $(let sum = simd.select($used, sum, *lane);)?
+                *lane = sum;
+            })*};
+        }
+        while len - start >= 4 * S::LANES {
+            let ((a, b), (c, d)) = of.terms(four, start);
+            add!(0 a, 1 b, 2 c, 3 d);
+            start += 4 * S::LANES;
+        }
+        let left = len - start;
+        if left > 2 * S::LANES {
+            let ((a, b), (c, d)) = of.terms(four, start);
+            let ((_, _), (in_c, in_d)) = four.first(left);
+            add!(0 a, 1 b, 2 c in_c, 3 d in_d);
+        } else if left > S::LANES {
+            let (a, b) = of.terms(two, start);
+            let (_, in_b) = two.first(left);
+            add!(0 a, 1 b in_b);
+        } else if left > 0 {
+            let (a, in_a) = (of.terms(simd, start), simd.first(left));
+            add!(0 a in_a);
+        }
+    }
+    tree!(simd, lanes, add)
+}
+
+/// The largest element: `−∞` if there is none; if there is a NaN, anything.
+///
+/// Unlike a sum, a maximum is the same in any order but for the sign of a zero.
+#[inline(always)]
+pub(crate) fn largest<S: Simd>(simd: S, x: &[f32]) -> f32 {
+    let (len, four) = (x.len(), Twice(Twice(simd)));
+    let none = simd.splat(f32::NEG_INFINITY);
+    let mut lanes = [none; REDUCTION_LANES];
+    if len < S::LANES {
+        lanes[0] = simd.select(simd.first(len), get(simd, x, 0), none);
+    } else {
         let mut start = 0;
-        while start < whole {
-            for v in 0..Self::VECTORS {
-                self.0[v] = combine.combine(simd, self.0[v], start + v * S::LANES, None);
-            }
-            start += REDUCTION_LANES;
+        let ((mut a, mut b), (mut c, mut d)) = four.splat(f32::NEG_INFINITY);
+        while len - start >= 4 * S::LANES {
+            ((a, b), (c, d)) = four.greater(((a, b), (c, d)), get(four, x, start));
+            start += 4 * S::LANES;
         }
-        let left = len - whole;
-        for (v, lane) in self.0[..Self::VECTORS].iter_mut().enumerate().take(left.div_ceil(S::LANES)) {
-            let at = whole + v * S::LANES;
-            let used = (len - at < S::LANES).then(|| simd.first(len - at));
-            *lane = combine.combine(simd, *lane, at, used);
+        let mut all = simd.greater(simd.greater(a, b), simd.greater(c, d));
+        while start < len {
+            // The last vector ends with the row and may begin before `start`.
+            all = simd.greater(all, get(simd, x, start.min(len - S::LANES)));
+            start += S::LANES;
         }
+        lanes[0] = all;
     }
-
-    /// Lane `l` with lane `l + 8`, then `+ 4`, `+ 2`, `+ 1`.
-    #[inline(always)]
-    pub fn tree(self, simd: S, combine: impl Fn(f32, f32) -> f32) -> f32 {
-        let mut lanes = [0.0; REDUCTION_LANES];
-        for v in 0..Self::VECTORS {
-            put(simd, &mut lanes, v * S::LANES, self.0[v]);
-        }
-        let mut half = REDUCTION_LANES / 2;
-        while half > 0 {
-            for l in 0..half {
-                lanes[l] = combine(lanes[l], lanes[l + half]);
-            }
-            half /= 2;
-        }
-        lanes[0]
-    }
+    tree!(simd, lanes, greater)
 }
 
-/// One step of a reduction. A trait and not a closure, which may miss the caller's target features.
-pub(crate) trait Combine<S: Simd> {
-    fn combine(&mut self, simd: S, lane: S::F, start: usize, used: Option<S::M>) -> S::F;
-}
-
-/// `value` where an element exists, else `neutral`.
+/// Up to four columns, from `col`, of rows `first..first + rows` (at most as many as a vector has lanes): a lane for each row. What lanes and vectors
+/// without an element have is unspecified.
 #[inline(always)]
-pub(crate) fn only<S: Simd>(simd: S, used: Option<S::M>, value: S::F, neutral: f32) -> S::F {
-    match used {
-        None => value,
-        Some(used) => simd.select(used, value, simd.splat(neutral)),
+pub(crate) fn get_columns<S: Simd>(simd: S, x: Mat<'_>, first: usize, rows: usize, col: usize) -> [S::F; 4] {
+    let cols = block_cols::<S>(x, first, rows, col);
+    let (stride, from) = (x.row_stride(), x.as_ptr().wrapping_add(first * x.row_stride() + col));
+    // SAFETY: `block_cols` has checked rows and columns.
+    unsafe {
+        if rows < S::LANES {
+            simd.load_columns(from, stride, rows, cols)
+        } else if cols < 4 {
+            simd.load_columns(from, stride, S::LANES, cols)
+        } else {
+            simd.load_columns(from, stride, S::LANES, 4)
+        }
     }
 }
 
-/// The larger one; NaN if one is NaN.
+/// The reverse of [`get_columns`].
 #[inline(always)]
-pub(crate) fn max(a: f32, b: f32) -> f32 {
-    crate::simd::Portable.max(a, b)
+pub(crate) fn put_columns<S: Simd>(
+    simd: S,
+    x: &mut MatMut<'_>,
+    first: usize,
+    rows: usize,
+    col: usize,
+    columns: [S::F; 4],
+) {
+    let cols = block_cols::<S>(x.as_ref(), first, rows, col);
+    let (stride, to) = (x.row_stride(), x.as_mut_ptr().wrapping_add(first * x.row_stride() + col));
+    // SAFETY: `block_cols` has checked rows and columns; the view may be written to.
+    unsafe {
+        if rows < S::LANES {
+            simd.store_columns(to, stride, rows, cols, columns)
+        } else if cols < 4 {
+            simd.store_columns(to, stride, S::LANES, cols, columns)
+        } else {
+            simd.store_columns(to, stride, S::LANES, 4, columns)
+        }
+    }
+}
+
+/// How many columns there are from `col`, at most four, after a check that those rows and one column exist.
+#[inline(always)]
+fn block_cols<S: Simd>(x: Mat<'_>, first: usize, rows: usize, col: usize) -> usize {
+    let rows_exist = rows > 0 && rows <= S::LANES && first < x.rows() && rows <= x.rows() - first;
+    assert!(rows_exist && col < x.cols() && (x.col_stride() == 1 || x.cols() == 1), "columns outside of a matrix");
+    (x.cols() - col).min(4)
 }

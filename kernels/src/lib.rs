@@ -76,13 +76,15 @@ pub mod random;
 pub mod reference;
 pub mod roofline;
 mod simd;
+mod softmax;
 pub mod verify;
 
 pub use activation::{Activation, Saved, activate, activation_backward, activation_forward};
 pub use gemm::{Epilogue, K_BLOCK, PackedMatrix, gemm, gemm_packed, gemm_scratch_len, k_block_len, packed_len};
 pub use isa::{Isa, IsaError};
 pub use lanes::REDUCTION_LANES;
-pub use loss::{log_sum_exp, sigmoid_cross_entropy, softmax, softmax_cross_entropy, squared_error};
+pub use loss::{sigmoid_cross_entropy, squared_error};
 pub use matrix::{Mat, MatMut, ShapeError};
 pub use network::{Dense, Network};
 pub use optimizer::{MAX_STATES, Update, update};
+pub use softmax::{log_softmax, log_sum_exp, softmax, softmax_cross_entropy};

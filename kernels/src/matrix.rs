@@ -102,6 +102,15 @@ pub(crate) fn check_unit_columns(operand: &'static str, x: Mat<'_>) -> Result<()
     }
 }
 
+/// `Ok` if both have the same shape and columns side by side.
+#[inline]
+pub(crate) fn same_shape(first: (&'static str, Mat<'_>), other: (&'static str, Mat<'_>)) -> Result<(), ShapeError> {
+    check_dimension(other.0, "rows", first.1.rows(), other.1.rows())?;
+    check_dimension(other.0, "columns", first.1.cols(), other.1.cols())?;
+    check_unit_columns(first.0, first.1)?;
+    check_unit_columns(other.0, other.1)
+}
+
 /// Number of elements from the first to the last of a view, both included.
 #[inline]
 fn extent(rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Option<usize> {

@@ -69,6 +69,8 @@ pub trait Simd: Copy {
     /// Largest number of tile rows for a tile of 1 or 2 vectors that transposes its vectors as it loads them, which takes four
     /// registers a vector.
     const TURNED_ROWS: [usize; 2];
+    /// Largest number of rows of a tile that is wider than a vector and reads the last one in part, which some instruction sets pay for in the inner loop.
+    const PARTIAL_ROWS: usize;
 
     fn single(self) -> Self::Single;
     /// Runs `kernel` in a function of its own, compiled with the target features of this token. (Never inlined: registers are allocated well
@@ -118,14 +120,6 @@ pub trait Simd: Copy {
     fn shl<const N: u32>(self, a: Self::U) -> Self::U;
     /// `a >> N`, zeros shifted in.
     fn shr<const N: u32>(self, a: Self::U) -> Self::U;
-
-    /// The larger operand; NaN if one is NaN; `b` if they are equal.
-    #[inline(always)]
-    fn max(self, a: Self::F, b: Self::F) -> Self::F {
-        // `b < a` is false for NaN, which keeps a NaN `b`; a NaN `a` is what `a == a` finds.
-        let larger = self.select(self.lt(b, a), a, b);
-        self.select(self.eq(a, a), larger, a)
-    }
 
     /// `a` if it is less than `b`, else `b`: `b` if an operand is NaN.
     #[inline(always)]
@@ -177,6 +171,18 @@ pub trait Simd: Copy {
         let (zero, infinity) = (self.splat(0.0), self.splat(f32::INFINITY));
         let e = self.select(self.eq(x, zero), self.neg(infinity), self.sub(biased, bias));
         (self.select(self.le(zero, x), m, self.splat(f32::NAN)), self.select(self.eq(x, infinity), infinity, e))
+    }
+
+    /// Lane `l` gets what lane `(l + BY) % LANES` had.
+    #[inline(always)]
+    fn rotate<const BY: usize>(self, a: Self::F) -> Self::F {
+        let mut twice = [0.0; 2 * MOST_LANES];
+        // SAFETY: the array has room for two vectors of the longest kind, and BY < LANES.
+        unsafe {
+            self.store(twice.as_mut_ptr(), a);
+            self.store(twice.as_mut_ptr().add(Self::LANES), a);
+            self.load(twice.as_ptr().add(BY % Self::LANES))
+        }
     }
 
     /// True in the first `count ≤ LANES` lanes.
@@ -291,6 +297,18 @@ pub struct TileRows {
     pub three: usize,
     pub four: usize,
     pub eight: usize,
+}
+
+/// Where each of `N` lanes that move by `by` comes from.
+#[cfg(target_arch = "x86_64")]
+const fn rotation<const N: usize>(by: usize) -> [i32; N] {
+    let mut from = [0; N];
+    let mut lane = 0;
+    while lane < N {
+        from[lane] = ((lane + by) % N) as i32;
+        lane += 1;
+    }
+    from
 }
 
 /// The same pointer, without what the compiler knows of it: else it keeps the distance to each of many rows in memory.

@@ -8,11 +8,12 @@
 
 use crate::activation::Activation::{Identity, Relu, Sigmoid, Tanh};
 use crate::isa::Isa;
-use crate::loss::{sigmoid_cross_entropy, softmax_cross_entropy, squared_error};
+use crate::loss::{sigmoid_cross_entropy, squared_error};
 use crate::matrix::{Mat, MatMut, ShapeError};
 use crate::network::{Dense, Network};
 use crate::optimizer::Update;
 use crate::random::Random;
+use crate::softmax::softmax_cross_entropy;
 
 /// What [`fingerprint`] gives on every machine. It changes only with a release that changes the contract of the bits.
 pub const EXPECTED: u64 = 0x2cd8_ca7b_fdd8_c1b6;

@@ -42,9 +42,6 @@ pub(super) const fn tile_rows(rows: TileRows, width: usize) -> usize {
     }
 }
 
-/// The most rows of a tile that is wider than a vector and reads the last one in part.
-pub(super) const PARTIAL_ROWS: usize = 3;
-
 /// The fewest rows of a tile of two vectors that copies the rows of B that it reads: what the tallest leaves when [`balanced`] with another.
 /// (More rows than any tile has where vectors are single elements, which need no copy.)
 pub(super) const fn copying_rows<S: Simd>() -> usize {
@@ -71,7 +68,7 @@ fn low<S: Simd>(rows: usize) -> bool {
 /// the fewest loads per multiply-add that leaves a tall tile.
 #[inline(always)]
 pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usize {
-    let whole = padded || rows <= PARTIAL_ROWS;
+    let whole = padded || rows <= S::PARTIAL_ROWS;
     let vectors = if whole { cols.div_ceil(S::LANES) } else { (cols / S::LANES).max(1) };
     let fits = |width: usize| width <= vectors && rows <= tile_rows(S::TILE_ROWS, width);
     if fits(8) {

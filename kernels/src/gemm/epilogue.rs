@@ -2,35 +2,13 @@
 
 mod view;
 
-use super::blocking::{MAX_ROWS, MAX_TILE};
-use super::pack::{Operand, pack_panel};
+use super::pack::Operand;
 use crate::activation::{Activation, Function, with_function};
 use crate::matrix::{Mat, MatMut};
 use crate::optimizer::{MAX_STATES, Rule, Update, with_rule};
 use crate::simd::{Kernel, Simd, Twice};
 use core::marker::PhantomData;
-use view::{Along, Down, Vector, View, four, load, store};
-
-/// Calls `$vector!(simd, j, count)` for the vectors of a row of `$cols` elements: four at once, where there are so many, hide each other's
-/// latency. All but the last have a `count` that the compiler knows.
-macro_rules! in_vectors {
-    ($simd:expr, $lanes:ident, $cols:expr, $vector:ident) => {{
-        let mut j = 0;
-        if const { $lanes::LANES > 1 } {
-            while $cols - j >= 4 * $lanes::LANES {
-                $vector!(Twice(Twice($simd)), j, 4 * $lanes::LANES);
-                j += 4 * $lanes::LANES;
-            }
-        }
-        while $cols - j >= $lanes::LANES {
-            $vector!($simd, j, $lanes::LANES);
-            j += $lanes::LANES;
-        }
-        if const { $lanes::LANES > 1 } && j < $cols {
-            $vector!($simd, j, $cols - j);
-        }
-    }};
-}
+use view::{Along, Down, Rows, Turned, Vector, View, four, load};
 
 /// What a product does with each sum `s[i,j] = Σₚ a[i,p]·b[p,j]`.
 #[derive(Debug)]
@@ -96,6 +74,14 @@ pub(super) struct Block {
     pub turned: bool,
 }
 
+impl Block {
+    /// Where a sum of the block lies.
+    #[inline(always)]
+    fn sums_at(&self, i: usize, j: usize) -> *const f32 {
+        self.sums.wrapping_add(i * self.sums_row_stride + j)
+    }
+}
+
 /// C itself: writable, although [`Operand`] names a pointer to read.
 #[derive(Clone, Copy)]
 pub(super) struct Target(pub Operand);
@@ -115,128 +101,25 @@ impl Target {
 /// written by this thread alone.
 #[inline(always)]
 pub(super) unsafe fn finish_block<S: Simd>(simd: S, finish: &Finish, block: Block, c: Target) {
-    // SAFETY: the caller's promises, which are those of each.
-    unsafe {
-        match *finish {
-            Finish::Store => {}
-            Finish::Bias { bias, activation } => activate(simd, activation, bias, block),
-            Finish::Backward { activation, saved } => derive(simd, activation, saved, block),
-            Finish::Accumulate { alpha } => return simd.vectorize(Each { block, c, element: Accumulate { alpha } }),
-            Finish::Update { update, states } => {
-                return with_rule!(update, rule => simd.vectorize(Each { block, c, element: Step { rule, states } }));
-            }
-        }
+    macro_rules! each {
+        ($element:expr) => {
+            simd.vectorize(Each { block, c, element: $element })
+        };
+    }
+    match *finish {
         // The first sum's place in C.
-        if block.sums != c.0.at(block.row, block.col).ptr {
-            simd.vectorize(Each { block, c, element: Store })
+        Finish::Store if block.sums == c.0.at(block.row, block.col).ptr => {}
+        Finish::Store => each!(Store),
+        Finish::Bias { bias, activation } => {
+            // One row for all.
+            let bias = Operand { ptr: bias, row_stride: 0, col_stride: 1 };
+            with_function!(activation, F => each!(Activate::<F> { bias, function: PhantomData }))
         }
-    }
-}
-
-/// `s ← σ(s + bias)` for a block of sums, in place.
-///
-/// # Safety
-/// The sums are readable and writable; the bias has an element for each column of C.
-#[inline(always)]
-unsafe fn activate<S: Simd>(simd: S, activation: Activation, bias: *const f32, block: Block) {
-    let bias = bias.wrapping_add(block.col);
-    with_function!(activation, F => simd.vectorize(Activate::<F> { bias, block, function: PhantomData }));
-}
-
-struct Activate<F> {
-    /// The bias of the first row or column.
-    bias: *const f32,
-    block: Block,
-    function: PhantomData<F>,
-}
-
-impl<F: Function> Kernel for Activate<F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Activate { bias, block, .. } = self;
-        for i in 0..block.rows {
-            let row = block.sums.wrapping_add(i * block.sums_row_stride).cast_mut();
-            // (A macro, because closures may miss the caller's target features.)
-            macro_rules! vector {
-                ($simd:expr, $j:expr, $count:expr) => {
-                    // SAFETY: `activate`'s caller promises the sums, and a bias for each column of C, which is a row of a turned block.
-                    unsafe {
-                        let count = $count;
-                        let bias =
-                            if block.turned { $simd.splat(*bias.add(i)) } else { load($simd, bias.add($j), count) };
-                        let x = $simd.add(load($simd, row.add($j), count), bias);
-                        store($simd, row.add($j), F::forward($simd, x), count);
-                    }
-                };
-            }
-            in_vectors!(simd, S, block.cols, vector);
+        Finish::Backward { activation, saved } => {
+            with_function!(activation, F => each!(Derive::<F> { saved, function: PhantomData }))
         }
-    }
-}
-
-/// `s ← s · σ′` for a block of sums, in place.
-///
-/// # Safety
-/// The sums are readable and writable; the block's elements exist in `saved`.
-#[inline(always)]
-unsafe fn derive<S: Simd>(simd: S, activation: Activation, saved: Operand, block: Block) {
-    let saved = saved.at(block.row, block.col);
-    let saved = if block.turned { saved.t() } else { saved };
-    if saved.col_stride == 1 {
-        with_function!(activation, F => simd.vectorize(Derive::<F> { saved, block, function: PhantomData }));
-        return;
-    }
-    // What lies across the block's rows is turned first, as much at a time as a tile has.
-    let cols = MAX_TILE / MAX_ROWS;
-    for i in (0..block.rows).step_by(MAX_ROWS) {
-        for j in (0..block.cols).step_by(cols) {
-            let mut turned = [0.0; MAX_TILE];
-            let part = Block {
-                sums: block.sums.wrapping_add(i * block.sums_row_stride + j),
-                rows: MAX_ROWS.min(block.rows - i),
-                cols: cols.min(block.cols - j),
-                ..block
-            };
-            let width = part.cols.div_ceil(S::LANES);
-            let stride = width * S::LANES;
-            // SAFETY: the part lies inside the block; its rows, padded to whole vectors, inside a tile.
-            unsafe { pack_panel(simd, saved.at(i, j), part.rows, part.cols, width, stride, turned.as_mut_ptr()) };
-            let saved = Operand { ptr: turned.as_ptr(), row_stride: stride, col_stride: 1 };
-            with_function!(activation, F => simd.vectorize(Derive::<F> { saved, block: part, function: PhantomData }));
-        }
-    }
-}
-
-struct Derive<F> {
-    /// Beginning at the block's first element, and in its order.
-    saved: Operand,
-    block: Block,
-    function: PhantomData<F>,
-}
-
-impl<F: Function> Kernel for Derive<F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Derive { saved, block, .. } = self;
-        for i in 0..block.rows {
-            let row = block.sums.wrapping_add(i * block.sums_row_stride).cast_mut();
-            macro_rules! vector {
-                ($simd:expr, $j:expr, $count:expr) => {
-                    // SAFETY: `derive`'s caller promises the sums and what is saved.
-                    unsafe {
-                        let count = $count;
-                        let saved = load($simd, saved.at(i, $j).ptr, count);
-                        let d = load($simd, row.add($j), count);
-                        store($simd, row.add($j), F::backward($simd, d, saved), count);
-                    }
-                };
-            }
-            in_vectors!(simd, S, block.cols, vector);
-        }
+        Finish::Accumulate { alpha } => each!(Accumulate { alpha }),
+        Finish::Update { update, states } => with_rule!(update, rule => each!(Step { rule, states })),
     }
 }
 
@@ -252,14 +135,14 @@ impl<E: Element> Kernel for Each<E> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        each(simd, self.block, self.c, self.element);
+        each(simd, self.block, self.c, &self.element);
     }
 }
 
 /// The element-wise part of an epilogue, one vector at a time.
 ///
 /// A trait and not a closure: a closure is a function of its own, which may miss the caller's target features.
-trait Element: Copy {
+trait Element {
     /// Whether the columns of every operand beside C lie side by side.
     #[inline(always)]
     fn unit_columns(&self) -> bool {
@@ -269,7 +152,7 @@ trait Element: Copy {
     ///
     /// # Safety
     /// The elements in view exist in C and in every operand of the epilogue, and are this thread's alone where they change.
-    unsafe fn element<V: View>(self, view: V, sums: Vector<V>, c: Target) -> Vector<V>;
+    unsafe fn element<V: View>(&self, view: V, sums: Vector<V>, c: Target) -> Vector<V>;
 }
 
 #[derive(Clone, Copy)]
@@ -277,8 +160,39 @@ struct Store;
 
 impl Element for Store {
     #[inline(always)]
-    unsafe fn element<V: View>(self, _: V, sums: Vector<V>, _: Target) -> Vector<V> {
+    unsafe fn element<V: View>(&self, _: V, sums: Vector<V>, _: Target) -> Vector<V> {
         sums
+    }
+}
+
+struct Activate<F> {
+    bias: Operand,
+    function: PhantomData<F>,
+}
+
+impl<F: Function> Element for Activate<F> {
+    #[inline(always)]
+    unsafe fn element<V: View>(&self, view: V, sums: Vector<V>, _: Target) -> Vector<V> {
+        // SAFETY: the bias has an element for each column of C.
+        let bias = unsafe { view.load(self.bias) };
+        F::forward(view.simd(), view.simd().add(sums, bias))
+    }
+}
+
+struct Derive<F> {
+    saved: Operand,
+    function: PhantomData<F>,
+}
+
+impl<F: Function> Element for Derive<F> {
+    #[inline(always)]
+    fn unit_columns(&self) -> bool {
+        self.saved.col_stride == 1
+    }
+    #[inline(always)]
+    unsafe fn element<V: View>(&self, view: V, sums: Vector<V>, _: Target) -> Vector<V> {
+        // SAFETY: what is saved has the shape of C.
+        F::backward(view.simd(), sums, unsafe { view.load(self.saved) })
     }
 }
 
@@ -289,7 +203,7 @@ struct Accumulate {
 
 impl Element for Accumulate {
     #[inline(always)]
-    unsafe fn element<V: View>(self, view: V, sums: Vector<V>, c: Target) -> Vector<V> {
+    unsafe fn element<V: View>(&self, view: V, sums: Vector<V>, c: Target) -> Vector<V> {
         // SAFETY: the elements in view exist in C.
         view.simd().fma(view.simd().splat(self.alpha), sums, unsafe { view.load(c.0) })
     }
@@ -307,7 +221,7 @@ impl<R: Rule> Element for Step<R> {
         self.states.iter().take(R::STATES).all(|state| state.col_stride == 1)
     }
     #[inline(always)]
-    unsafe fn element<V: View>(self, view: V, sums: Vector<V>, c: Target) -> Vector<V> {
+    unsafe fn element<V: View>(&self, view: V, sums: Vector<V>, c: Target) -> Vector<V> {
         // SAFETY: the weights and every state that the rule keeps have the shape of C.
         unsafe {
             let mut values = [view.simd().splat(0.0); MAX_STATES];
@@ -325,68 +239,92 @@ impl<R: Rule> Element for Step<R> {
 
 /// Takes every vector of the block through `element`. (Reached only through `finish_block`, which states the promises.)
 #[inline(always)]
-fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: E) {
+fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: &E) {
     if const { S::LANES > 1 } && block.turned {
         return each_turned(simd, block, c, element);
     }
-    // Where the elements of rows lie side by side, as they mostly do, the compiler is told once.
-    if element.unit_columns() && c.0.col_stride == 1 {
-        along_rows::<S, E, true>(simd, block, c, element);
-    } else {
-        along_rows::<S, E, false>(simd, block, c, element);
-    }
-}
-
-#[inline(always)]
-fn along_rows<S: Simd, E: Element, const UNIT: bool>(simd: S, block: Block, c: Target, element: E) {
-    for i in 0..block.rows {
-        macro_rules! vector {
-            ($simd:expr, $j:expr, $count:expr) => {
-                along::<_, E, UNIT>($simd, block, c, element, i, $j, $count)
-            };
+    if !(element.unit_columns() && c.0.col_stride == 1) {
+        for i in 0..block.rows {
+            for j in (0..block.cols).step_by(S::LANES) {
+                let count = S::LANES.min(block.cols - j);
+                let view = Along::<S, false> { simd, row: block.row + i, col: block.col + j, count };
+                // SAFETY: the caller of `finish_block` promises every element of the block, in the sums, in C and in the operands.
+                unsafe { through(view, load(simd, block.sums_at(i, j), count), c, element) };
+            }
         }
-        in_vectors!(simd, S, block.cols, vector);
+        return;
+    }
+    // Elements of rows lie side by side, as they mostly do. Four vectors at once, of four rows or of one, hide each other's latency.
+    let (rows, cols) = (block.rows - block.rows % 4, block.cols - block.cols % S::LANES);
+    macro_rules! down_four_rows {
+        ($i:expr, $j:expr, $count:expr) => {{
+            let count = $count;
+            let view = Rows { simd, row: block.row + $i, col: block.col + $j, count };
+            // SAFETY: as above.
+            unsafe { through(view, view.load_at(block.sums_at($i, $j), block.sums_row_stride), c, element) }
+        }};
+    }
+    for i in (0..rows).step_by(4) {
+        for j in (0..cols).step_by(S::LANES) {
+            down_four_rows!(i, j, S::LANES);
+        }
+        if const { S::LANES > 1 } && cols < block.cols {
+            down_four_rows!(i, cols, block.cols - cols);
+        }
+    }
+    macro_rules! along_row {
+        ($simd:expr, $i:expr, $j:expr, $count:expr) => {{
+            let (simd, count) = ($simd, $count);
+            let view = Along::<_, true> { simd, row: block.row + $i, col: block.col + $j, count };
+            // SAFETY: as above.
+            unsafe { through(view, load(simd, block.sums_at($i, $j), count), c, element) }
+        }};
+    }
+    for i in rows..block.rows {
+        let mut j = 0;
+        if const { S::LANES > 1 } {
+            while block.cols - j >= 4 * S::LANES {
+                along_row!(Twice(Twice(simd)), i, j, 4 * S::LANES);
+                j += 4 * S::LANES;
+            }
+        }
+        while j < block.cols {
+            along_row!(simd, i, j, S::LANES.min(block.cols - j));
+            j += S::LANES;
+        }
     }
 }
 
-/// Takes `count` elements from row `i`, column `j` of the block on through `element`.
+/// Takes the sums in view through `element` into C.
+///
+/// # Safety
+/// As [`Element::element`].
 #[inline(always)]
-fn along<S: Simd, E: Element, const UNIT: bool>(
-    simd: S,
-    block: Block,
-    c: Target,
-    element: E,
-    i: usize,
-    j: usize,
-    count: usize,
-) {
-    let view = Along::<S, UNIT> { simd, row: block.row + i, col: block.col + j, count };
-    // SAFETY: the caller of `finish_block` promises every element of the block, in the sums, in C and in the operands.
-    unsafe {
-        let sums = load(simd, block.sums.add(i * block.sums_row_stride + j), view.count);
-        view.store(c, element.element(view, sums, c));
-    }
+unsafe fn through<V: View, E: Element>(view: V, sums: Vector<V>, c: Target, element: &E) {
+    // SAFETY: the caller's promise.
+    unsafe { view.store(c, element.element(view, sums, c)) }
 }
 
 /// [`each`] for a turned block: four of its rows at a time, which are four columns of C.
 #[inline(always)]
-fn each_turned<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: E) {
+fn each_turned<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: &E) {
     for i in (0..block.rows).step_by(4) {
         for j in (0..block.cols).step_by(S::LANES) {
-            let view = Down {
-                simd,
-                row: block.row + j,
-                col: block.col + i,
-                rows: S::LANES.min(block.cols - j),
-                cols: 4.min(block.rows - i),
-            };
-            // SAFETY: the caller of `finish_block` promises every element of the block, in the sums, in C and in the operands.
+            let rows = S::LANES.min(block.cols - j);
+            if i + 1 == block.rows {
+                let view = Turned(Along::<S, false> { simd, row: block.col + i, col: block.row + j, count: rows });
+                // SAFETY: the caller of `finish_block` promises every element of the block, in the sums, in C and in the operands.
+                unsafe { through(view, load(simd, block.sums_at(i, j), rows), c, element) };
+                continue;
+            }
+            let view = Down { simd, row: block.row + j, col: block.col + i, rows, cols: 4.min(block.rows - i) };
+            // SAFETY: as above.
             unsafe {
                 let mut sums = [simd.splat(0.0); 4];
                 for (q, sums) in sums.iter_mut().enumerate().take(view.cols) {
-                    *sums = load(simd, block.sums.add((i + q) * block.sums_row_stride + j), view.rows);
+                    *sums = load(simd, block.sums_at(i + q, j), view.rows);
                 }
-                view.store(c, element.element(view, four(sums), c));
+                through(view, four(sums), c, element)
             }
         }
     }

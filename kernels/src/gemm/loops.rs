@@ -1,11 +1,11 @@
 //! The loops around the microkernel, and the choice between them.
 
 use super::blocking::{
-    K_BLOCK, MAX_LANES, MAX_TILE, PARTIAL_ROWS, STREAM_ROWS, STREAM_SUMS, STREAMED, SUM_ROWS, balanced, copying_rows,
-    k_block_len, packed_cols, rows_in_stream, tile_rows, tile_width,
+    K_BLOCK, MAX_LANES, MAX_TILE, STREAM_ROWS, STREAM_SUMS, STREAMED, SUM_ROWS, balanced, copying_rows, k_block_len,
+    packed_cols, rows_in_stream, tile_rows, tile_width,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
-use super::microkernel::{Lies, Tile, sum_tile};
+use super::microkernel::{AHEAD, Lies, Tile, sum_tile};
 use super::pack::{Operand, pack_panel, pack_rows};
 use super::packed::{PANEL_COLS, PackedMatrix, panel_stride};
 use super::scratch::{Layout, a_row_len, layout};
@@ -104,12 +104,16 @@ impl Kernel for OneTile<'_, '_, '_> {
         let last = n - (width - 1) * S::LANES;
         let tile = matches!(width, 1..=4 | 8)
             && m <= tile_rows(S::TILE_ROWS, width)
-            && (last == S::LANES || width == 1 || m <= PARTIAL_ROWS)
+            && (last == S::LANES || width == 1 || m <= S::PARTIAL_ROWS)
             && k <= K_BLOCK;
         if !(tile && b.col_stride == 1 && c.0.col_stride == 1 && (a.row_stride == 1 || a.col_stride == 1)) {
             return false;
         }
         let (false, Finish::Store | Finish::Bias { .. }) = (const { S::LANES == 1 }, finish) else { return false };
+        // (What a masked store wrote cannot be read again before it has reached the cache.)
+        let finishes = !matches!(finish, Finish::Store);
+        let through_buffer = finishes && last < S::LANES;
+        let mut buffer = core::mem::MaybeUninit::<[f32; MAX_TILE]>::uninit();
         let tile = Tile {
             k,
             k_block: k,
@@ -120,15 +124,18 @@ impl Kernel for OneTile<'_, '_, '_> {
             b_stride: b.row_stride,
             b_lies: Lies::Along,
             copy: core::ptr::null_mut(),
-            c: c.0.ptr.cast_mut(),
-            c_row_stride: c.0.row_stride,
+            fetch: core::ptr::null(),
+            fetch_stride: 0,
+            c: if through_buffer { buffer.as_mut_ptr().cast() } else { c.0.ptr.cast_mut() },
+            c_row_stride: if through_buffer { width * S::LANES } else { c.0.row_stride },
             add: false,
             last,
+            c_last: if through_buffer { S::LANES } else { last },
         };
         // SAFETY: `gemm` checked the shapes, the views vouch for their elements, and C is lent mutably; the tile is the product.
         unsafe {
             sum_tile(simd, m, width, &tile);
-            if !matches!(finish, Finish::Store) {
+            if finishes {
                 let block = Block {
                     sums: tile.c,
                     sums_row_stride: tile.c_row_stride,
@@ -232,9 +239,9 @@ impl<S: Simd> Loops<'_, S> {
             if self.b.col_stride != 1 {
                 let turns = self.b.row_stride == 1 && self.a.row_stride == 1 && self.m <= S::TURNED_ROWS[0];
                 if turns { self.run_in_place(true) } else { self.run_packed() }
-            } else if const { S::LANES > 1 } && self.m <= STREAM_ROWS && self.far() {
+            } else if const { S::LANES > 1 } && self.m <= STREAM_ROWS && self.far() && !self.fetches() {
                 self.run_streamed()
-            } else if !a_direct || self.m >= copying_rows::<S>() && self.far() {
+            } else if !a_direct || self.m >= copying_rows::<S>() && self.far() && !self.fetches() {
                 self.run_packed()
             } else {
                 self.run_in_place(false)
@@ -247,6 +254,18 @@ impl<S: Simd> Loops<'_, S> {
     fn far(&self) -> bool {
         let bytes = self.k.saturating_mul(self.n).saturating_mul(size_of::<f32>());
         !self.packed && bytes > second_level_bytes() / 4 * 5
+    }
+
+    /// Whether a far B can be read as it lies, the first tile asking for its rows ahead: a panel of it fits the second-level cache, and its rows
+    /// do not collide there. More rows of A than these pay for the copy.
+    #[inline(always)]
+    fn fetches(&self) -> bool {
+        const MOST_ROWS: usize = 512;
+        const PANELS: usize = 4;
+        let panel_bytes = self.k.saturating_mul(2 * S::LANES * size_of::<f32>());
+        (copying_rows::<S>()..=MOST_ROWS).contains(&self.m)
+            && !rows_collide(self.b.row_stride)
+            && panel_bytes <= second_level_bytes() / PANELS
     }
 
     /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy.
@@ -263,11 +282,12 @@ impl<S: Simd> Loops<'_, S> {
                 while jc < self.n {
                     let width = tile_width::<S>(self.m, self.n - jc, self.packed);
                     // SAFETY: the tile lies inside the product.
-                    jc += unsafe { self.tile_in_place(across, ir, rows, jc, width) };
+                    jc += unsafe { self.tile_in_place(false, across, ir, rows, jc, width) };
                 }
             }
             return;
         }
+        let fetches = self.far() && self.fetches();
         let mut jc = 0;
         // 1. Panels of B, as wide as a tile; each stays in the first-level cache as far as it fits.
         while jc < self.n {
@@ -283,7 +303,7 @@ impl<S: Simd> Loops<'_, S> {
             for index in 0..self.m.div_ceil(max_rows) {
                 let (ir, rows) = balanced(self.m, max_rows, index);
                 // SAFETY: the tile lies inside the product.
-                cols = unsafe { self.tile_in_place(across, ir, rows, jc, width) };
+                cols = unsafe { self.tile_in_place(fetches && index == 0, across, ir, rows, jc, width) };
             }
             jc += cols;
         }
@@ -291,7 +311,15 @@ impl<S: Simd> Loops<'_, S> {
 
     /// One tile of operands as they lie, `width` vectors from column `jc` on; gives the number of its columns.
     #[inline(always)]
-    unsafe fn tile_in_place(&self, across: bool, ir: usize, rows: usize, jc: usize, width: usize) -> usize {
+    unsafe fn tile_in_place(
+        &self,
+        fetches: bool,
+        across: bool,
+        ir: usize,
+        rows: usize,
+        jc: usize,
+        width: usize,
+    ) -> usize {
         let cols = (width * S::LANES).min(self.n - jc);
         let a = self.a.at(ir, 0);
         let tile = Tile {
@@ -308,10 +336,17 @@ impl<S: Simd> Loops<'_, S> {
                 (false, false) => Lies::Along,
             },
             copy: core::ptr::null_mut(),
+            fetch: if fetches && width == 2 && rows >= copying_rows::<S>() {
+                self.b.at(AHEAD, jc).ptr
+            } else {
+                core::ptr::null()
+            },
+            fetch_stride: self.b.row_stride,
             c: core::ptr::null_mut(),
             c_row_stride: 0,
             add: false,
             last: cols - (width - 1) * S::LANES,
+            c_last: 0,
         };
         // SAFETY: the caller puts the tile inside the product.
         unsafe { self.tile(tile, ir, jc, rows, cols, width, None, true) };
@@ -437,10 +472,13 @@ impl<S: Simd> Loops<'_, S> {
                                 b_stride: if copies { b.row_stride } else { width * S::LANES },
                                 b_lies: Lies::Padded,
                                 copy: if copies { panel } else { core::ptr::null_mut() },
+                                fetch: core::ptr::null(),
+                                fetch_stride: 0,
                                 c: core::ptr::null_mut(),
                                 c_row_stride: 0,
                                 add: !first,
                                 last,
+                                c_last: 0,
                             };
                             let kept = (!in_c && blocks > 1).then(|| {
                                 let row_stride = max_nc.next_multiple_of(MAX_LANES);
@@ -516,19 +554,21 @@ impl<S: Simd> Loops<'_, S> {
     ) {
         let mut buffer = core::mem::MaybeUninit::<[f32; MAX_TILE]>::uninit();
         let (row, col) = (self.row + row, self.col + col);
-        (tile.c, tile.c_row_stride) = if self.sums_in_c() {
+        // (What a masked store wrote cannot be read again before it has reached the cache.)
+        let masked = complete && tile.last < S::LANES && !matches!(self.finish, Finish::Store);
+        (tile.c, tile.c_row_stride, tile.c_last) = if self.sums_in_c() && !masked {
             let c = self.c_as_seen().at(row, col);
-            (c.ptr.cast_mut(), c.row_stride)
-        } else if let Some(kept) = kept {
-            kept
+            (c.ptr.cast_mut(), c.row_stride, tile.last)
+        } else if let Some((kept, row_stride)) = kept {
+            (kept, row_stride, S::LANES)
         } else {
-            (buffer.as_mut_ptr().cast(), width * S::LANES)
+            (buffer.as_mut_ptr().cast(), width * S::LANES, S::LANES)
         };
         // SAFETY: the caller put the tile inside the product; a tile has at most MAX_TILE elements; the sums are
         // written before they are read.
         unsafe {
             sum_tile(self.simd, rows, width, &tile);
-            if complete && !(self.sums_in_c() && matches!(self.finish, Finish::Store)) {
+            if complete && (masked || !(self.sums_in_c() && matches!(self.finish, Finish::Store))) {
                 let block =
                     Block { sums: tile.c, sums_row_stride: tile.c_row_stride, rows, cols, row, col, turned: false };
                 self.finish_seen(block)

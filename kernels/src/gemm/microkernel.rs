@@ -1,6 +1,6 @@
 //! The inner loops: one tile of C, `MR` rows by `NV` vectors, held in registers over a block of `k`.
 
-use super::blocking::{PARTIAL_ROWS, copying_rows, tile_rows};
+use super::blocking::{copying_rows, tile_rows};
 use crate::simd::{Kernel, Simd};
 
 /// Operands of one tile. `a` and `b` point at the tile's first row of A and first column of B.
@@ -19,13 +19,18 @@ pub(super) struct Tile {
     pub b_lies: Lies,
     /// Where the rows of B go, one vector after the other, to be read again; or null.
     pub copy: *mut f32,
+    /// What else of B is asked for meanwhile, as many rows of as many vectors, `fetch_stride` elements apart; or null.
+    pub fetch: *const f32,
+    pub fetch_stride: usize,
     /// Where the sums go, row-major.
     pub c: *mut f32,
     pub c_row_stride: usize,
     /// Whether `c` holds the sum of earlier blocks, to which the first block here is added.
     pub add: bool,
-    /// Used lanes of the last vector, 1 to `LANES`.
+    /// Used lanes of the last vector of B, 1 to `LANES`.
     pub last: usize,
+    /// Lanes of the last vector that `c` has room for: `last` or all of them.
+    pub c_last: usize,
 }
 
 /// How an operand lies in memory, as seen by its vectors.
@@ -43,9 +48,9 @@ pub(super) enum Lies {
 ///
 /// # Safety
 /// For every row `i < rows`, `p < k` and column `j < (width − 1) · LANES + last` (to `width · LANES` if B is padded), `a[i·rs + p·cs]`
-/// and `b[p, j]` are readable and `c[i·rs + j]` is writable; and readable too if `add`, or if there is more than one
+/// and `b[p, j]` are readable and `c[i·rs + j]` is writable (for `c_last` instead of `last` lanes); and readable too if `add`, or if there is more than one
 /// block. One of the strides of A is 1; its row stride if B lies across. `rows` and `width` are a tile that [`Simd::TILE_ROWS`] allows
-/// ([`Simd::TURNED_ROWS`] if B lies across, with one vector if the last is not full), and of at most [`PARTIAL_ROWS`] or one vector wide if the last
+/// ([`Simd::TURNED_ROWS`] if B lies across, with one vector if the last is not full), and of at most [`Simd::PARTIAL_ROWS`] or one vector wide if the last
 /// vector of B must be read in part. `copy` is null, or writable for `k` rows of `width` vectors, `width` is 2, `rows` at least
 /// [`copying_rows`] and B's rows are read in full vectors.
 #[inline(always)]
@@ -70,7 +75,13 @@ pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile:
                         } else {
                             simd.vectorize(Sum::<$rows, $width, COPYING, false>(tile))
                         }
-                    } else if const { S::LANES > 1 && ($width == 1 || $rows <= PARTIAL_ROWS) } && partial {
+                    } else if const { $width == 2 && $rows >= copying_rows::<S>() } && !tile.fetch.is_null() {
+                        if a_rows {
+                            simd.vectorize(Sum::<$rows, $width, FETCHING, true>(tile))
+                        } else {
+                            simd.vectorize(Sum::<$rows, $width, FETCHING, false>(tile))
+                        }
+                    } else if const { S::LANES > 1 && ($width == 1 || $rows <= S::PARTIAL_ROWS) } && partial {
                         if a_rows {
                             simd.vectorize(Sum::<$rows, $width, PARTIAL, true>(tile))
                         } else {
@@ -111,8 +122,11 @@ const ACROSS: u8 = 3;
 /// As [`ACROSS`], the last vector in part.
 const ACROSS_PARTIAL: u8 = 4;
 
+/// As [`WHOLE`], and `fetch` is asked for.
+const FETCHING: u8 = 5;
+
 /// Rows of B that are asked for ahead of their use: at 7 to 14 cycles a row, the time that the third-level cache or memory takes.
-const AHEAD: usize = 32;
+pub(super) const AHEAD: usize = 32;
 
 /// `READ`: one of the constants above. `A_ROWS`: the rows of A lie side by side (A transposed or packed), else its
 /// columns do: either way the addresses of a round of loads are constants apart.
@@ -135,6 +149,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool> Kerne
         }
         let mut start = 0;
         let mut copy = tile.copy;
+        let mut fetch = tile.fetch;
         loop {
             let len = tile.k_block.min(tile.k - start);
             let mut sums = [[simd.splat(0.0); NV]; MR];
@@ -209,6 +224,12 @@ impl<const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool> Kerne
                                 }
                                 copy = copy.wrapping_add(NV * S::LANES);
                             }
+                            if READ == FETCHING {
+                                for v in 0..NV {
+                                    simd.prefetch_second_level(fetch.wrapping_add(v * S::LANES));
+                                }
+                                fetch = fetch.wrapping_add(tile.fetch_stride);
+                            }
                             multiply!($a, row);
                         }};
                     }
@@ -237,11 +258,11 @@ impl<const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool> Kerne
                 for (i, sums) in sums.iter().enumerate() {
                     for (v, &sum) in sums.iter().enumerate() {
                         let to = tile.c.add(i * tile.c_row_stride + v * S::LANES);
-                        if v + 1 < NV || tile.last == S::LANES {
+                        if v + 1 < NV || tile.c_last == S::LANES {
                             simd.store(to, if add { simd.add(simd.load(to), sum) } else { sum });
                         } else {
-                            let sum = if add { simd.add(simd.load_first(to, tile.last), sum) } else { sum };
-                            simd.store_first(to, sum, tile.last);
+                            let sum = if add { simd.add(simd.load_first(to, tile.c_last), sum) } else { sum };
+                            simd.store_first(to, sum, tile.c_last);
                         }
                     }
                 }

@@ -42,6 +42,15 @@ pub fn softmax(x: &[f32], p: &mut [f32]) {
     }
 }
 
+/// The definition of [`log_softmax`](crate::log_softmax) for one row.
+pub fn log_softmax(x: &[f32], y: &mut [f32]) {
+    // Subtracted from zero, so that no probability of 1 has the logarithm −0.
+    let (m, minus_ln) = (row_max(x), 0.0 - ln(sum_exp(x)));
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = (x - m) + minus_ln;
+    }
+}
+
 /// The definition of [`log_sum_exp`](crate::log_sum_exp) for one row.
 pub fn log_sum_exp(x: &[f32]) -> f32 {
     row_max(x) + ln(sum_exp(x))

@@ -1,6 +1,6 @@
 //! AVX2 and FMA: 8 lanes, 16 registers.
 
-use super::{Inside, Kernel, PortableFma, Simd, TileRows, opaque};
+use super::{Inside, Kernel, PortableFma, Simd, TileRows, opaque, rotation};
 use core::arch::x86_64::*;
 use pulp::x86::V3;
 
@@ -17,6 +17,7 @@ impl Simd for Avx2 {
     const LANES: usize = 8;
     const TILE_ROWS: TileRows = TileRows { one: 10, two: 6, three: 4, four: 3, eight: 1 };
     const TURNED_ROWS: [usize; 2] = [10, 3];
+    const PARTIAL_ROWS: usize = 3;
 
     #[inline(always)]
     fn single(self) -> PortableFma {
@@ -140,6 +141,13 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn greater(self, a: __m256, b: __m256) -> __m256 {
         self.0.avx._mm256_max_ps(a, b)
+    }
+    #[inline(always)]
+    fn rotate<const BY: usize>(self, a: __m256) -> __m256 {
+        let from = const { rotation::<8>(BY) };
+        // SAFETY: eight elements are read of as many.
+        let from = unsafe { self.0.avx._mm256_loadu_si256(from.as_ptr().cast()) };
+        self.0.avx2._mm256_permutevar8x32_ps(a, from)
     }
     #[inline(always)]
     fn first(self, count: usize) -> __m256 {

@@ -1,6 +1,6 @@
 //! AVX-512 (F, BW, CD, DQ, VL): 16 lanes, 32 registers.
 
-use super::{Inside, Kernel, PortableFma, Simd, TileRows, opaque};
+use super::{Inside, Kernel, PortableFma, Simd, TileRows, opaque, rotation};
 use core::arch::x86_64::*;
 use pulp::x86::V4;
 
@@ -17,6 +17,7 @@ impl Simd for Avx512 {
     const LANES: usize = 16;
     const TILE_ROWS: TileRows = TileRows { one: 14, two: 14, three: 9, four: 6, eight: 3 };
     const TURNED_ROWS: [usize; 2] = [11, 11];
+    const PARTIAL_ROWS: usize = usize::MAX;
 
     #[inline(always)]
     fn single(self) -> PortableFma {
@@ -155,6 +156,13 @@ impl Simd for Avx512 {
         let m = self.0.avx512f._mm512_getmant_ps::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_NAN>(x);
         // The exponent of m is −1 or 0: what the interval of m has moved.
         (m, self.sub(self.0.avx512f._mm512_getexp_ps(x), self.0.avx512f._mm512_getexp_ps(m)))
+    }
+    #[inline(always)]
+    fn rotate<const BY: usize>(self, a: __m512) -> __m512 {
+        let from = const { rotation::<16>(BY) };
+        // SAFETY: sixteen elements are read of as many.
+        let from = unsafe { self.0.avx512f._mm512_loadu_epi32(from.as_ptr()) };
+        self.0.avx512f._mm512_permutexvar_ps(from, a)
     }
     #[inline(always)]
     fn first(self, count: usize) -> __mmask16 {

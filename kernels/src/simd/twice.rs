@@ -27,6 +27,7 @@ impl<S: Simd> Simd for Twice<S> {
     const LANES: usize = 2 * S::LANES;
     const TILE_ROWS: TileRows = S::TILE_ROWS;
     const TURNED_ROWS: [usize; 2] = S::TURNED_ROWS;
+    const PARTIAL_ROWS: usize = S::PARTIAL_ROWS;
 
     #[inline(always)]
     fn single(self) -> S::Single {
@@ -83,7 +84,6 @@ impl<S: Simd> Simd for Twice<S> {
         and_u(a: U, b: U) -> U;
         or_u(a: U, b: U) -> U;
         xor_u(a: U, b: U) -> U;
-        max(a: F, b: F) -> F;
         lesser(a: F, b: F) -> F;
         greater(a: F, b: F) -> F;
         magnitude_below(limit: F, x: F) -> F;

@@ -43,6 +43,8 @@ impl<S: Simd, const UNIT: bool> View for Along<S, UNIT> {
         unsafe {
             if UNIT || col_stride == 1 {
                 load(self.simd, ptr, self.count)
+            } else if col_stride == 0 {
+                self.simd.splat(*ptr)
             } else {
                 gather(self.simd, ptr, col_stride, self.count)
             }
@@ -58,6 +60,77 @@ impl<S: Simd, const UNIT: bool> View for Along<S, UNIT> {
             } else {
                 scatter(self.simd, ptr.cast_mut(), col_stride, value, self.count)
             }
+        }
+    }
+}
+
+/// A view of the transposed operands.
+#[derive(Clone, Copy)]
+pub(super) struct Turned<V>(pub V);
+
+impl<V: View> View for Turned<V> {
+    type Simd = V::Simd;
+
+    #[inline(always)]
+    fn simd(self) -> V::Simd {
+        self.0.simd()
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: Operand) -> Vector<V> {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.load(from.t()) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: Target, value: Vector<V>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.store(Target(to.0.t()), value) }
+    }
+}
+
+/// `count` elements side by side of each of four rows of C, as one vector: a row after the other.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<S> {
+    pub simd: S,
+    pub row: usize,
+    pub col: usize,
+    pub count: usize,
+}
+
+impl<S: Simd> Rows<S> {
+    /// The four rows that begin at `ptr`.
+    /// # Safety
+    /// `count` elements of each are readable.
+    #[inline(always)]
+    pub unsafe fn load_at(self, ptr: *const f32, row_stride: usize) -> Vector<Self> {
+        let mut rows = [self.simd.splat(0.0); 4];
+        for (q, row) in rows.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            *row = unsafe { load(self.simd, ptr.wrapping_add(q * row_stride), self.count) };
+        }
+        four(rows)
+    }
+}
+
+impl<S: Simd> View for Rows<S> {
+    type Simd = Twice<Twice<S>>;
+
+    #[inline(always)]
+    fn simd(self) -> Self::Simd {
+        Twice(Twice(self.simd))
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: Operand) -> Vector<Self> {
+        let Operand { ptr, row_stride, .. } = from.at(self.row, self.col);
+        // SAFETY: the caller promises the elements in view.
+        unsafe { self.load_at(ptr, row_stride) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: Target, value: Vector<Self>) {
+        let Operand { ptr, row_stride, .. } = to.0.at(self.row, self.col);
+        let ((a, b), (c, d)) = value;
+        for (q, row) in [a, b, c, d].into_iter().enumerate() {
+            // SAFETY: the caller promises the elements in view.
+            unsafe { store(self.simd, ptr.wrapping_add(q * row_stride).cast_mut(), row, self.count) }
         }
     }
 }
@@ -85,7 +158,7 @@ impl<S: Simd> View for Down<S> {
         let Operand { ptr, row_stride, col_stride } = from.at(self.row, self.col);
         // SAFETY: the caller promises the elements in view.
         unsafe {
-            if col_stride == 1 {
+            if col_stride == 1 && row_stride != 0 {
                 // A whole block is worth instructions of its own.
                 return four(if rows == S::LANES && cols == 4 {
                     simd.load_columns(ptr, row_stride, S::LANES, 4)
@@ -96,7 +169,13 @@ impl<S: Simd> View for Down<S> {
             let mut columns = [simd.splat(0.0); 4];
             for (q, column) in columns.iter_mut().enumerate().take(cols) {
                 let ptr = ptr.wrapping_add(q * col_stride);
-                *column = if row_stride == 1 { load(simd, ptr, rows) } else { gather(simd, ptr, row_stride, rows) };
+                *column = if row_stride == 0 {
+                    simd.splat(*ptr)
+                } else if row_stride == 1 {
+                    load(simd, ptr, rows)
+                } else {
+                    gather(simd, ptr, row_stride, rows)
+                };
             }
             four(columns)
         }
