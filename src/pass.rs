@@ -177,6 +177,13 @@ pub(crate) enum Destination {
     Gradient,
 }
 
+impl Destination {
+    /// Whether biases are not treated as weights are.
+    fn tells_biases_apart(self) -> bool {
+        matches!(self, Destination::Update(update) if update != update.without_decay())
+    }
+}
+
 /// `aᵀ·δ` and the column sums of `δ` for some rows of the parameters, over the whole batch. Features that are not given lie in the
 /// batch's rows.
 pub(crate) fn parameter_step(
@@ -199,12 +206,18 @@ pub(crate) fn parameter_step(
         if from < to {
             let (from, to) = (from - first, to - first);
             let delta = batch.col_range(columns.deltas[l], layer.outputs())?;
-            let input = match (l, features) {
-                (0, Some(features)) => features,
-                (0, None) => batch.col_range(0, layer.inputs())?,
-                _ => batch.col_range(columns.outputs[l - 1], layer.inputs())?,
+            // In the batch's rows a 1 stands behind the inputs: where the biases lie behind the weights and nothing tells them
+            // apart, they are one row more of the same product.
+            let (input, ones_behind) = match (l, features) {
+                (0, Some(features)) => (features, false),
+                (0, None) => (batch.col_range(0, layer.inputs() + 1)?, true),
+                _ => (batch.col_range(columns.outputs[l - 1], layer.inputs() + 1)?, true),
             };
-            let weight_rows = to.min(layer.inputs()) - from.min(layer.inputs());
+            let together = ones_behind
+                && from < layer.inputs()
+                && layer.weight_range().end == layer.bias_range().start
+                && !destination.tells_biases_apart();
+            let end = if together { to } else { to.min(layer.inputs()) };
             let mut product = |a: Mat<'_>, row: usize, rows: usize, decay: bool| {
                 let at = layer.parameter_row_start(row) - offset;
                 let range = at..at + rows * layer.outputs();
@@ -222,10 +235,10 @@ pub(crate) fn parameter_step(
                     }
                 }
             };
-            if weight_rows > 0 {
-                product(input.t().row_range(from, weight_rows)?, from, weight_rows, true)?;
+            if from < end {
+                product(input.t().row_range(from, end - from)?, from, end - from, true)?;
             }
-            if to > layer.inputs() {
+            if end < to {
                 product(ones, layer.inputs(), 1, false)?;
             }
         }

@@ -11,7 +11,7 @@ use steadynet_kernels::{Mat, MatMut, Saved, ShapeError, gemm_scratch_len};
 pub(crate) struct Columns {
     /// Behind the features, which come first. (Neither has columns where batches are read in place.)
     pub targets: usize,
-    /// Outputs of each layer.
+    /// Outputs of each layer. Behind what is the input of a layer, features too, stands a 1, the input of its biases.
     pub outputs: Vec<usize>,
     /// What the backward pass takes of each layer: the outputs, or the inputs of the activation where it [asks](Saved) for them.
     pub saved: Vec<usize>,
@@ -28,9 +28,9 @@ impl Columns {
             end += width.next_multiple_of(LINE);
             start
         };
-        block(gathered.features);
+        block(if gathered.features > 0 { gathered.features + 1 } else { 0 });
         let targets = block(gathered.targets);
-        let outputs: Vec<usize> = network.layers().iter().map(|layer| block(layer.outputs())).collect();
+        let outputs: Vec<usize> = network.layers().iter().map(|layer| block(layer.outputs() + 1)).collect();
         let saved = network.layers().iter().zip(&outputs).map(|(layer, &outputs)| match layer.activation().saved() {
             Saved::Output => outputs,
             Saved::Input => block(layer.outputs()),
@@ -70,8 +70,18 @@ impl Workspace {
         let columns = Columns::new(network, gathered);
         let scratch_len = network.layers().iter().map(|layer| layer_scratch_len(layer, batch)).max().unwrap_or(0);
         let scratch_len = scratch_len.next_multiple_of(LINE);
+        let mut rows = Aligned::zeros("the rows of a batch", batch.saturating_mul(columns.width))?;
+        // Written once: passes change the columns around them.
+        for row in rows.chunks_exact_mut(columns.width.max(1)) {
+            if gathered.features > 0 {
+                row[gathered.features] = 1.0;
+            }
+            for (&outputs, layer) in columns.outputs.iter().zip(network.layers()) {
+                row[outputs + layer.outputs()] = 1.0;
+            }
+        }
         Ok(Workspace {
-            rows: Aligned::zeros("the rows of a batch", batch.saturating_mul(columns.width))?,
+            rows,
             columns,
             losses: vec![0.0; batch],
             labels: vec![0; batch],
@@ -94,13 +104,14 @@ impl Workspace {
     }
 }
 
-/// The scratch that every product of a layer finds enough: forward, backward, and the gradient of its weights.
+/// The scratch that every product of a layer finds enough: forward, backward, and the gradient of its parameters.
 fn layer_scratch_len(layer: &Layer, batch: usize) -> usize {
     let (inputs, outputs) = (layer.inputs(), layer.outputs());
-    gemm_scratch_len(batch, inputs, outputs)
-        .max(gemm_scratch_len(batch, outputs, inputs))
-        .max(gemm_scratch_len(inputs, batch, outputs))
-        .max(gemm_scratch_len(1, batch, outputs))
+    gemm_scratch_len(batch, inputs, outputs).max(gemm_scratch_len(batch, outputs, inputs)).max(gemm_scratch_len(
+        layer.parameter_rows(),
+        batch,
+        outputs,
+    ))
 }
 
 /// The rows of one worker.
