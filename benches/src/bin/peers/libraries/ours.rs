@@ -5,7 +5,7 @@ use crate::library::{Call, Kind, Library, Setting};
 use steadynet::{Factor, Gemm, Parallelism};
 use steadynet_benches::operand::Operand;
 use steadynet_benches::product::Product;
-use steadynet_kernels::{Epilogue, MatMut, PackedMatrix, packed_len};
+use steadynet_kernels::{Epilogue, MatMut, PackedMatrix, gemm, gemm_packed, gemm_scratch_len, packed_len};
 
 struct Ours {
     setting: Setting,
@@ -33,16 +33,32 @@ impl Library for Ours {
         self.packed
     }
 
-    fn prepare<'a>(&'a self, product: &'a Product) -> Option<Call<'a>> {
-        let shape = product.shape;
-        let (a, b) = product.views().ok()?;
+    fn prepare<'a>(&'a self, operands: &'a Product) -> Option<Call<'a>> {
+        let shape = operands.shape;
+        let (a, b) = operands.views().ok()?;
         let isa = self.setting.isa;
         let mut memory = Operand::random(if self.packed { packed_len(shape.k, shape.n) } else { 0 }, 0).ok()?;
         if self.packed {
             PackedMatrix::pack(isa, b, &mut memory).ok()?;
         }
-        let parallelism = if self.setting.threads > 1 { Parallelism::Rayon } else { Parallelism::Serial };
-        let mut gemm = Gemm::new(isa, parallelism);
+        if self.setting.threads == 1 {
+            // The kernel itself, as the others' single-threaded functions are called.
+            let mut scratch = Operand::random(gemm_scratch_len(shape.m, shape.k, shape.n), 0).ok()?;
+            return Some(Box::new(move |c, schedule| {
+                let packed = (!memory.is_empty())
+                    .then(|| PackedMatrix::from_packed(&memory, shape.k, shape.n).expect("the packed length"));
+                schedule(&mut || {
+                    let c = MatMut::new(c, shape.m, shape.n).expect("the shape of the result");
+                    match packed {
+                        None => gemm(isa, a, b, c, Epilogue::Store, &mut scratch),
+                        Some(b) => gemm_packed(isa, a, b, c, Epilogue::Store, &mut scratch),
+                    }
+                    .expect("shapes that agree");
+                });
+            }));
+        }
+        let parallelism = Parallelism::Rayon;
+        let mut product = Gemm::new(isa, parallelism);
         Some(Box::new(move |c, schedule| {
             let b = if memory.is_empty() {
                 Factor::Plain(b)
@@ -52,7 +68,7 @@ impl Library for Ours {
             parallelism.hot(|| {
                 schedule(&mut || {
                     let c = MatMut::new(c, shape.m, shape.n).expect("the shape of the result");
-                    gemm.run(a, b, c, Epilogue::Store).expect("shapes that agree");
+                    product.run(a, b, c, Epilogue::Store).expect("shapes that agree");
                 });
             });
         }))
