@@ -6,12 +6,13 @@
 use steadynet_kernels::{Isa, ShapeError, elementwise, reference};
 
 type OnSlices = fn(Isa, &[f32], &mut [f32]) -> Result<(), ShapeError>;
+type OnOne = fn(f32) -> f32;
 
 /// A function under test.
 struct Case {
     name: &'static str,
     vector: OnSlices,
-    scalar: fn(f32) -> f32,
+    scalar: OnOne,
     truth: fn(f64) -> f64,
     /// Greatest error in units in the last place of the true result.
     bound: f64,
@@ -339,8 +340,11 @@ fn limits() {
     }
 }
 
+/// Name, on slices, on one element, truth.
+type Slope = (&'static str, OnSlices, OnOne, fn(f64) -> f64);
+
 /// The derivatives of functions that approach x above and 0 below, given for −a: that for a is 1 less that for −a.
-const SLOPES: [(&str, OnSlices, fn(f32) -> f32, fn(f64) -> f64); 3] = [
+const SLOPES: [Slope; 3] = [
     ("silu", elementwise::silu_slope, reference::silu_slope, |a| logistic_slope(a, a)),
     ("gelu_tanh", elementwise::gelu_tanh_slope, reference::gelu_tanh_slope, |a| {
         let slope = std::f64::consts::FRAC_2_PI.sqrt() * (1.0 + 3.0 * 0.044715 * a * a);
