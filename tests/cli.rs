@@ -362,7 +362,7 @@ fn wrong_usage_is_explained() {
     let place = Place::new();
     for (arguments, wanted) in [
         ("train", "DATA"),
-        ("train digits --activation softplus", "sigmoid, tanh, relu"),
+        ("train digits --activation swish2", "sigmoid, tanh, relu"),
         ("train digits --loss mae", "cross-entropy, squared-error, bce"),
         ("train digits --optimizer newton", "sgd, momentum, nesterov, adam, adamw"),
         ("train digits --lr 0", "wanted a finite number above 0"),

@@ -11,6 +11,13 @@ const MAPS: &[(&str, Map)] = &[
     ("sigmoid", elementwise::sigmoid),
     ("tanh", elementwise::tanh),
     ("softplus", elementwise::softplus),
+    ("elu", elementwise::elu),
+    ("silu", elementwise::silu),
+    ("silu\u{2032}", elementwise::silu_slope),
+    ("gelu", elementwise::gelu),
+    ("gelu\u{2032}", elementwise::gelu_slope),
+    ("gelu_tanh", elementwise::gelu_tanh),
+    ("gelu_tanh\u{2032}", elementwise::gelu_tanh_slope),
 ];
 
 const LEN: usize = 4096;

@@ -1,7 +1,8 @@
-"""Prints the coefficients of `kernels/src/reference/math.rs` (python3 with mpmath; ten seconds)."""
+"""Prints the coefficients of `kernels/src/reference/{math,gelu}.rs` (python3 with mpmath; a minute)."""
 
 from mpmath import mp, mpf, log
 
+from intervals import minimax_on_intervals
 from minimax import minimax_f32, to_f32
 
 
@@ -44,3 +45,17 @@ if __name__ == "__main__":
     show("LN", *minimax_f32(lambda f: near_zero(log1p, 2, f), lambda f: abs(f * f / log(1 + f)), 8, -0.25, 0.5))
     # tanh x = x + x³·q(x²), in u = x²
     show("TANH", *minimax_f32(lambda u: near_zero(tanh_ratio, 1, u), lambda u: u / tanh_ratio(u), 2, 0, 0.2554**2))
+    # 2·√(2/π)·(1, 0.044715): the first in 21 bits, and what they lack
+    two_u = [2 * mp.sqrt(2 / mp.pi) * c for c in (1, mpf("0.044715"))]
+    rounded = [mp.nint(two_u[0] * 2**20) / 2**20, to_f32(two_u[1])]
+    print(f"TWO_U_UPPER {[float(c) for c in rounded]}")
+    print(f"TWO_U_LOWER {[float(to_f32(c - r)) for c, r in zip(two_u, rounded)]}")
+    print(f"TWO_U_SLOPE {[float(to_f32(two_u[0])), float(to_f32(3 * two_u[1]))]}")
+    # The normal distribution's tail without its exponential, −(1 − Φ(a))·e^(a²/2)
+    scale = to_f32(15 / mpf("14.63"))
+    tail = lambda a: -mp.erfc(a / mp.sqrt(2)) * mp.exp(a * a / 2) / 2
+    centres, rows, error = minimax_on_intervals(tail, 6, scale, mpf("14.625"))
+    print(f"INTERVALS {float(scale)!r}\nCENTRES {[float(c) for c in centres]}")
+    print(f"MINUS_TAIL: greatest relative error 2^{float(log(error, 2)):.2f}")
+    for power in range(7):
+        print(f"    {[float(row[power]) for row in rows]}")

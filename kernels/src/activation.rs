@@ -61,6 +61,12 @@ activations! {
     Elu = "elu",
     /// `σ(x) = x·s(x)` with the logistic function `s`; `σ′ = s·(1 + x·(1 − s))`.
     Silu = "silu",
+    /// `σ(x) = x·Φ(x)` with the normal distribution `Φ`; `σ′ = Φ + x·φ` with its density `φ`.
+    Gelu = "gelu",
+    /// `σ(x) = x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2`, an approximation of [`Gelu`](Self::Gelu), and its own derivative.
+    GeluTanh = "gelu-tanh",
+    /// `σ(x) = ln(1 + eˣ)`; `σ′ = 1 / (1 + e⁻ˣ)`.
+    Softplus = "softplus",
 }
 
 /// What the derivative of an activation is a function of, and so what a training keeps of each layer.
@@ -241,6 +247,9 @@ pub(crate) struct Relu;
 pub(crate) struct LeakyRelu;
 pub(crate) struct Elu;
 pub(crate) struct Silu;
+pub(crate) struct Gelu;
+pub(crate) struct GeluTanh;
+pub(crate) struct Softplus;
 
 impl Function for Identity {
     #[inline(always)]
@@ -319,5 +328,44 @@ impl Function for Silu {
     #[inline(always)]
     fn backward<S: Simd>(simd: S, d: S::F, x: S::F) -> S::F {
         simd.mul(d, math::silu_slope(simd, x))
+    }
+}
+
+impl Function for Gelu {
+    const SAVED: Saved = Saved::Input;
+
+    #[inline(always)]
+    fn forward<S: Simd>(simd: S, x: S::F) -> S::F {
+        math::gelu(simd, x)
+    }
+    #[inline(always)]
+    fn backward<S: Simd>(simd: S, d: S::F, x: S::F) -> S::F {
+        simd.mul(d, math::gelu_slope(simd, x))
+    }
+}
+
+impl Function for GeluTanh {
+    const SAVED: Saved = Saved::Input;
+
+    #[inline(always)]
+    fn forward<S: Simd>(simd: S, x: S::F) -> S::F {
+        math::gelu_tanh(simd, x)
+    }
+    #[inline(always)]
+    fn backward<S: Simd>(simd: S, d: S::F, x: S::F) -> S::F {
+        simd.mul(d, math::gelu_tanh_slope(simd, x))
+    }
+}
+
+impl Function for Softplus {
+    const SAVED: Saved = Saved::Input;
+
+    #[inline(always)]
+    fn forward<S: Simd>(simd: S, x: S::F) -> S::F {
+        math::softplus(simd, x)
+    }
+    #[inline(always)]
+    fn backward<S: Simd>(simd: S, d: S::F, x: S::F) -> S::F {
+        simd.mul(d, math::sigmoid(simd, x))
     }
 }

@@ -75,4 +75,8 @@ elementwise! {
     elu Elu "x[i] if positive, else e^x[i] − 1"
     silu Silu "x[i]/(1 + e^−x[i])"
     silu_slope SiluSlope "silu′(x[i])"
+    gelu Gelu "x[i]·Φ(x[i])"
+    gelu_slope GeluSlope "gelu′(x[i])"
+    gelu_tanh GeluTanh "x[i]·(1 + tanh(√(2/π)·(x[i] + 0.044715·x[i]³)))/2"
+    gelu_tanh_slope GeluTanhSlope "gelu_tanh′(x[i])"
 }

@@ -1,6 +1,10 @@
 //! [`reference`](crate::reference)'s exponential, logarithm and the functions made of them, on vectors: the same operations
 //! in the same order, or their negatives and multiples by powers of two, which round alike.
 
+mod gelu;
+
+pub(crate) use gelu::{gelu, gelu_slope, gelu_tanh, gelu_tanh_slope};
+
 use crate::reference::*;
 use crate::simd::Simd;
 
@@ -94,33 +98,51 @@ pub(crate) fn elu<S: Simd>(s: S, x: S::F) -> S::F {
 #[inline(always)]
 pub(crate) fn silu<S: Simd>(s: S, x: S::F) -> S::F {
     let a = s.lesser(s.splat(110.0), s.abs(x));
-    let (z, t, em1) = minus_exp(s, a);
-    let b = s.add(s.splat(1.0), t);
-    let w = s.div(s.splat(1.0), s.add(b, em1));
-    let q = s.mul(a, w);
-    let minus_q = s.neg(q);
-    let rest = s.fma(minus_q, em1, s.fma(minus_q, b, a));
-    let q = s.fma(w, rest, q);
-    s.select(s.lt(x, s.splat(0.0)), s.scale(s.neg(q), s.sub(z, s.splat(ROUND))), s.fma(s.neg(t), q, x))
+    let (z, em1) = minus_exp(s, a);
+    times_logistic(s, x, a, z, em1)
 }
 
 /// The derivative of `silu`.
 #[inline(always)]
 pub(crate) fn silu_slope<S: Simd>(s: S, x: S::F) -> S::F {
-    let one = s.splat(1.0);
     let a = s.lesser(s.splat(110.0), s.abs(x));
-    let (z, t, em1) = minus_exp(s, a);
+    let (z, em1) = minus_exp(s, a);
+    logistic_slope(s, x, a, z, em1)
+}
+
+/// `(z, s)` with `e^a = (1 + s)/2^(z − ROUND)`.
+#[inline(always)]
+fn minus_exp<S: Simd>(s: S, a: S::F) -> (S::F, S::F) {
+    // −n in place of the reference's n; the roundings are symmetric.
+    let (z, r) = reduce(s, a, -1.0, -ROUND_SHIFT);
+    (z, series(s, r, &EXP))
+}
+
+/// `x/(1 + e^−v)` with a = |x|, where `e^|v| = (1 + s)/2^(z − ROUND)`.
+#[inline(always)]
+fn times_logistic<S: Simd>(s: S, x: S::F, a: S::F, z: S::F, em1: S::F) -> S::F {
+    let b = s.add(s.splat(1.0), power(s, s.greater(z, s.splat(ROUND - 64.0))));
+    let w = s.div(s.splat(1.0), s.add(b, em1));
+    let minus_q = s.mul(s.neg(a), w);
+    let rest = s.fma(minus_q, em1, s.fma(minus_q, b, a));
+    let minus_q = s.fma(s.neg(w), rest, minus_q);
+    s.add(s.scale(minus_q, s.sub(z, s.splat(ROUND))), positive(s, x))
+}
+
+/// The derivative of `x/(1 + e^−v)`, for `k = |x|·dv/dx`.
+#[inline(always)]
+fn logistic_slope<S: Simd>(s: S, x: S::F, k: S::F, z: S::F, em1: S::F) -> S::F {
+    let one = s.splat(1.0);
+    let t = power(s, s.greater(z, s.splat(ROUND - 64.0)));
     let p = s.scale(s.div(one, s.add(s.add(one, t), em1)), s.sub(z, s.splat(ROUND)));
-    let below = s.mul(p, s.fma(s.neg(a), s.sub(one, p), one));
+    let below = s.mul(p, s.fma(s.neg(k), s.sub(one, p), one));
     s.select(s.lt(x, s.splat(0.0)), below, s.sub(one, below))
 }
 
-/// `(z, t, s)` with `e^a = (1 + s)/2^(z − ROUND)`; t is that power of two or, where it is less, 2^-64.
+/// `x`, and −0 where it is negative.
 #[inline(always)]
-fn minus_exp<S: Simd>(s: S, a: S::F) -> (S::F, S::F, S::F) {
-    // −n in place of the reference's n, so that z holds t; the roundings are symmetric.
-    let (z, r) = reduce(s, a, -1.0, -ROUND_SHIFT);
-    (z, power(s, s.greater(z, s.splat(ROUND - 64.0))), series(s, r, &EXP))
+fn positive<S: Simd>(s: S, x: S::F) -> S::F {
+    s.select(s.lt(x, s.splat(0.0)), s.splat(-0.0), x)
 }
 
 /// `(z, r)` with `z = n + ROUND` and `e^(k·x) = 2^n·e^(k·r)`, for k a power of two or its negative.

@@ -5,6 +5,7 @@
 //! The definitions are there to be read and to test against: they check nothing, and panic where a slice is too short.
 
 mod activation;
+mod gelu;
 mod loss;
 mod math;
 mod normal;
@@ -12,6 +13,7 @@ mod optimizer;
 mod product;
 
 pub use activation::*;
+pub use gelu::*;
 pub use loss::*;
 pub use math::*;
 pub use normal::*;

@@ -121,6 +121,9 @@ pub trait Simd: Copy {
     /// `a >> N`, zeros shifted in.
     fn shr<const N: u32>(self, a: Self::U) -> Self::U;
 
+    /// `table[index mod 16]`, lane by lane.
+    fn look_up(self, table: &[f32; 16], index: Self::U) -> Self::F;
+
     /// `a` if it is less than `b`, else `b`: `b` if an operand is NaN.
     #[inline(always)]
     fn lesser(self, a: Self::F, b: Self::F) -> Self::F {
@@ -146,7 +149,7 @@ pub trait Simd: Copy {
         self.from_bits(self.or_u(self.to_bits(a), bit))
     }
 
-    /// `a·2^n`, rounded once, for |a| from ¼ to 2 and integers `n` from −200 to 200.
+    /// `a·2^n`, rounded once, for |a| from ⅛ to 2 and integers `n` from −200 to 200, or for `n` = 0.
     #[inline(always)]
     fn scale(self, a: Self::F, n: Self::F) -> Self::F {
         // Two powers of two, of which the first leaves `a` normal.

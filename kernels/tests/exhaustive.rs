@@ -6,12 +6,13 @@
 use steadynet_kernels::{Isa, ShapeError, elementwise, reference};
 
 type OnSlices = fn(Isa, &[f32], &mut [f32]) -> Result<(), ShapeError>;
+type OnOne = fn(f32) -> f32;
 
 /// A function under test.
 struct Case {
     name: &'static str,
     vector: OnSlices,
-    scalar: fn(f32) -> f32,
+    scalar: OnOne,
     truth: fn(f64) -> f64,
     /// Greatest error in units in the last place of the true result.
     bound: f64,
@@ -82,7 +83,30 @@ const SILU: Case = Case {
     monotone: false,
     odd: false,
 };
-const CASES: [Case; 7] = [EXP, LN, SIGMOID, TANH, SOFTPLUS, ELU, SILU];
+const GELU: Case = Case {
+    name: "gelu",
+    vector: elementwise::gelu,
+    scalar: reference::gelu,
+    truth: |x| if x == f64::NEG_INFINITY { -0.0 } else { x * 0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2) },
+    bound: 2.0,
+    monotone: false,
+    odd: false,
+};
+const GELU_TANH: Case = Case {
+    name: "gelu_tanh",
+    vector: elementwise::gelu_tanh,
+    scalar: reference::gelu_tanh,
+    truth: |x| if x == f64::NEG_INFINITY { -0.0 } else { x / (1.0 + (-2.0 * gelu_tanh_u(x)).exp()) },
+    bound: 2.0,
+    monotone: false,
+    odd: false,
+};
+const CASES: [Case; 9] = [EXP, LN, SIGMOID, TANH, SOFTPLUS, ELU, SILU, GELU, GELU_TANH];
+
+/// What stands under the hyperbolic tangent.
+fn gelu_tanh_u(x: f64) -> f64 {
+    std::f64::consts::FRAC_2_PI.sqrt() * x * (1.0 + 0.044715 * x * x)
+}
 
 /// Number `index` of all bit patterns, in ascending order of the values; NaN at both ends.
 fn ordered(index: u32) -> f32 {
@@ -218,11 +242,27 @@ fn exhaustive_silu() {
     exhaustive(SILU);
 }
 
+#[test]
+#[ignore = "every f32: about a minute in release on two cores"]
+fn exhaustive_gelu() {
+    exhaustive(GELU);
+}
+
+#[test]
+#[ignore = "every f32: about a minute in release on two cores"]
+fn exhaustive_gelu_tanh() {
+    exhaustive(GELU_TANH);
+}
+
 /// The ends, the borders of the subnormals and the arguments at which a function over- or underflows or changes its formula.
 fn specials() -> Vec<f32> {
     let mut positive = vec![0.0, f32::MIN_POSITIVE, f32::MAX, f32::INFINITY, f32::NAN, 1e-45, 1e-40, 1e30];
     for centre in [1.0f32, 0.5, 0.75, 1.5, 2.0, 0.2554, 0.28768, 0.40547, 9.01, 9.25, 16.2, 17.3, 44.4, 87.336, 88.7228]
     {
+        positive.extend((-3..=3).map(|step| f32::from_bits(centre.to_bits().wrapping_add_signed(step))));
+    }
+    // Where results of GELU become subnormal and 0, and the borders of its intervals.
+    for centre in [10.1f32, 10.77, 10.875, 12.98, 14.36, 14.625, 0.243_833_3, 0.975_333_2, 2.925_999_6, 6.827_332] {
         positive.extend((-3..=3).map(|step| f32::from_bits(centre.to_bits().wrapping_add_signed(step))));
     }
     for centre in [103.278f32, 103.972, 104.0] {
@@ -290,30 +330,58 @@ fn limits() {
     assert_eq!((reference::tanh(inf), reference::tanh(-inf)), (1.0, -1.0));
     assert_eq!(reference::tanh(-0.0).to_bits(), (-0.0f32).to_bits());
     assert_eq!((reference::softplus(inf), reference::softplus(-inf)), (inf, 0.0));
+    for function in [reference::silu, reference::gelu_tanh] {
+        let bits = [inf, -inf, 0.0, -0.0].map(|x| function(x).to_bits());
+        assert_eq!(bits, [inf, -0.0, 0.0, -0.0].map(f32::to_bits));
+    }
+    assert_eq!([inf, -inf, 0.0, -0.0].map(|x| reference::gelu(x).to_bits()), [inf, -0.0, 0.0, 0.0].map(f32::to_bits));
     for case in &CASES {
         assert!((case.scalar)(f32::NAN).is_nan());
     }
 }
 
+/// Name, on slices, on one element, truth.
+type Slope = (&'static str, OnSlices, OnOne, fn(f64) -> f64);
+
+/// The derivatives of functions that approach x above and 0 below, given for −a: that for a is 1 less that for −a.
+const SLOPES: [Slope; 3] = [
+    ("silu", elementwise::silu_slope, reference::silu_slope, |a| logistic_slope(a, a)),
+    ("gelu_tanh", elementwise::gelu_tanh_slope, reference::gelu_tanh_slope, |a| {
+        let slope = std::f64::consts::FRAC_2_PI.sqrt() * (1.0 + 3.0 * 0.044715 * a * a);
+        logistic_slope(2.0 * gelu_tanh_u(a), 2.0 * a * slope)
+    }),
+    ("gelu", elementwise::gelu_slope, reference::gelu_slope, |a| {
+        let density = (-0.5 * a * a).exp() / std::f64::consts::TAU.sqrt();
+        0.5 * libm::erfc(a * std::f64::consts::FRAC_1_SQRT_2) - a * density
+    }),
+];
+
+/// At −a, of `x/(1 + e^−v)` with `k = a·dv/da`.
+fn logistic_slope(v: f64, k: f64) -> f64 {
+    let p = 1.0 / (1.0 + v.exp());
+    p * (1.0 - k * (1.0 - p))
+}
+
 #[test]
-fn silu_slope_is_the_derivative() {
+fn slopes_are_the_derivatives() {
     let x: Vec<f32> = (0..=u32::MAX).step_by((1 << 14) + 1).map(f32::from_bits).chain(specials()).collect();
-    let wanted: Vec<f32> = x.iter().map(|&x| reference::silu_slope(x)).collect();
-    for (&x, &ours) in x.iter().zip(&wanted).filter(|(x, _)| !x.is_nan()) {
-        let p = 1.0 / (1.0 + (f64::from(x).abs()).exp());
-        let below = if p == 0.0 { 0.0 } else { p * (1.0 - f64::from(x).abs() * (1.0 - p)) };
-        let truth = if x < 0.0 { below } else { 1.0 - below };
-        assert!(
-            (f64::from(ours) - truth).abs() <= f64::from(f32::EPSILON),
-            "silu\u{2032}({x:e}) = {ours:e}, not {truth:e}"
-        );
-    }
-    assert_eq!((reference::silu_slope(f32::NEG_INFINITY), reference::silu_slope(f32::INFINITY)), (0.0, 1.0));
-    assert!(reference::silu_slope(f32::NAN).is_nan());
-    for isa in Isa::available() {
-        let mut y = vec![f32::NAN; x.len()];
-        elementwise::silu_slope(isa, &x, &mut y).unwrap();
-        assert!(y.iter().zip(&wanted).all(|(&y, &wanted)| same(y, wanted)), "{isa}");
+    for (name, vector, scalar, truth) in SLOPES {
+        let wanted: Vec<f32> = x.iter().map(|&x| scalar(x)).collect();
+        for (&x, &ours) in x.iter().zip(&wanted).filter(|(x, _)| !x.is_nan()) {
+            // (Far out the formulas are 0 times infinity.)
+            let below = truth(f64::from(x).abs().min(200.0));
+            let truth = if x < 0.0 { below } else { 1.0 - below };
+            let error = (f64::from(ours) - truth).abs();
+            assert!(error <= f64::from(f32::EPSILON), "{name}\u{2032}({x:e}) = {ours:e}, not {truth:e}");
+        }
+        let infinity = f32::INFINITY;
+        assert_eq!((scalar(-infinity), scalar(infinity)), (0.0, 1.0), "{name}");
+        assert!(scalar(f32::NAN).is_nan(), "{name}");
+        for isa in Isa::available() {
+            let mut y = vec![f32::NAN; x.len()];
+            vector(isa, &x, &mut y).unwrap();
+            assert!(y.iter().zip(&wanted).all(|(&y, &wanted)| same(y, wanted)), "{isa} {name}");
+        }
     }
 }
 

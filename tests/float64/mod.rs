@@ -115,6 +115,11 @@ pub fn activate(activation: Activation, z: f64) -> f64 {
         Activation::LeakyRelu => z.max(0.01 * z),
         Activation::Elu => z.max(0.0) + z.min(0.0).exp_m1(),
         Activation::Silu => z / (1.0 + (-z).exp()),
+        Activation::Gelu => 0.5 * z * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2),
+        Activation::GeluTanh => {
+            z / (1.0 + (-2.0 * std::f64::consts::FRAC_2_PI.sqrt() * (z + 0.044715 * z.powi(3))).exp())
+        }
+        Activation::Softplus => z.max(0.0) + (-z.abs()).exp().ln_1p(),
         other => panic!("{} is not known here yet", other.name()),
     }
 }

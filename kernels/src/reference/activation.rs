@@ -1,6 +1,6 @@
 //! Activations and their derivatives.
 
-use super::{elu, sigmoid, silu, silu_slope, tanh};
+use super::{elu, gelu, gelu_slope, gelu_tanh, gelu_tanh_slope, sigmoid, silu, silu_slope, softplus, tanh};
 use crate::activation::Activation;
 use crate::fma::fma;
 
@@ -17,6 +17,9 @@ pub fn activate(activation: Activation, x: f32) -> f32 {
         Activation::LeakyRelu => if_else(x > 0.0, x, LEAKY_SLOPE * x),
         Activation::Elu => elu(x),
         Activation::Silu => silu(x),
+        Activation::Gelu => gelu(x),
+        Activation::GeluTanh => gelu_tanh(x),
+        Activation::Softplus => softplus(x),
     }
 }
 
@@ -31,6 +34,9 @@ pub fn backward(activation: Activation, d: f32, saved: f32) -> f32 {
         Activation::LeakyRelu => if_else(y > 0.0, d, LEAKY_SLOPE * d),
         Activation::Elu => if_else(y > 0.0, d, d * (y + 1.0)),
         Activation::Silu => d * silu_slope(x),
+        Activation::Gelu => d * gelu_slope(x),
+        Activation::GeluTanh => d * gelu_tanh_slope(x),
+        Activation::Softplus => d * sigmoid(x),
     }
 }
 

@@ -12,6 +12,8 @@
 //! | [`softplus`] | 1.668 | −0.439702 | almost | 0 at −∞, ∞ at ∞ |
 //! | [`elu`] | 0.9992 | −0.3225 | yes | −1 at −∞, ∞ at ∞, +0 at ±0 |
 //! | [`silu`] | 1.499, of normal results | −16.388 | no: the function has a minimum | −0 at −∞, ∞ at ∞ |
+//! | [`gelu`](super::gelu) | 1.479, of normal results | −3.01639 | no: likewise | −0 at −∞, ∞ at ∞, +0 at ±0 |
+//! | [`gelu_tanh`](super::gelu_tanh) | 1.852, of normal results | −4.92155 | no: likewise | −0 at −∞, ∞ at ∞ |
 //!
 //! NaN gives NaN everywhere.
 //!
@@ -122,28 +124,37 @@ pub fn elu(x: f32) -> f32 {
 pub fn silu(x: f32) -> f32 {
     let a = lesser(110.0, x.abs());
     let (n, s) = exp_parts(a);
-    // e^|x| = (1 + s)/t, so |x|/(1 + e^|x|) = q·t and |x|/(1 + e^−|x|) = |x| − q·t. Below 2^-64, t need only be small.
-    let t = power(greater(-n, -64.0));
-    let b = 1.0 + t;
-    let w = 1.0 / (b + s);
-    let q = a * w;
-    // What the rounding of q has left: |x| − q·(1 + t + s).
-    let rest = fma(-q, s, fma(-q, b, a));
-    let q = fma(w, rest, q);
-    if x < 0.0 { scale(-q, -n) } else { fma(-t, q, x) }
+    times_logistic(x, a, -n, s)
 }
 
 /// The derivative of [`silu`].
 ///
 /// # Numerics
-/// 0 at −∞, 1 at ∞; the error is small beside 1, not beside the value (test `silu_slope_is_the_derivative`).
+/// −0 at −∞, 1 at ∞; the error is small beside 1, not beside the value (test `slopes_are_the_derivatives`).
 pub fn silu_slope(x: f32) -> f32 {
     let a = lesser(110.0, x.abs());
     let (n, s) = exp_parts(a);
-    let t = power(greater(-n, -64.0));
-    // The logistic function of −|x|.
-    let p = scale(1.0 / ((1.0 + t) + s), -n);
-    let below = p * fma(-a, 1.0 - p, 1.0);
+    logistic_slope(x, a, -n, s)
+}
+
+/// `x/(1 + e^−v)` with a = |x|, where `e^|v| = (1 + s)/2^n` and v has the sign of x.
+pub(super) fn times_logistic(x: f32, a: f32, n: f32, s: f32) -> f32 {
+    // a/(1 + e^|v|) = q·t with t = 2^n, and a/(1 + e^−|v|) = a − q·t. Below 2^-64, t need only be small beside 1 + s.
+    let b = 1.0 + power(greater(n, -64.0));
+    let w = 1.0 / (b + s);
+    let q = a * w;
+    // What the rounding of q has left: a − q·(1 + t + s).
+    let rest = fma(-q, s, fma(-q, b, a));
+    let q = fma(w, rest, q);
+    scale(-q, n) + if x < 0.0 { -0.0 } else { x }
+}
+
+/// The derivative of `x/(1 + e^−v)` by x, for `k = |x|·dv/dx` and the others as for [`times_logistic`].
+pub(super) fn logistic_slope(x: f32, k: f32, n: f32, s: f32) -> f32 {
+    let t = power(greater(n, -64.0));
+    // The logistic function of −|v|.
+    let p = scale(1.0 / ((1.0 + t) + s), n);
+    let below = p * fma(-k, 1.0 - p, 1.0);
     if x < 0.0 { below } else { 1.0 - below }
 }
 
@@ -160,8 +171,8 @@ fn power(n: f32) -> f32 {
     f32::from_bits((n + ROUND).to_bits() << 23)
 }
 
-/// `y·2^n` for y from ¼ to 2 and integers n from −200 to 200, rounded once: of the two products the first is exact.
-fn scale(y: f32, n: f32) -> f32 {
+/// `y·2^n` for y from ⅛ to 2 and integers n from −200 to 200 or for n = 0, rounded once: of the two products the first is exact.
+pub(super) fn scale(y: f32, n: f32) -> f32 {
     let biased = (n + ROUND_WITH_TWO_BIASES).to_bits();
     let half = biased >> 1;
     y * f32::from_bits(half << 23) * f32::from_bits((biased - half) << 23)
@@ -188,7 +199,7 @@ fn clamp(x: f32, lo: f32, hi: f32) -> f32 {
 }
 
 /// `a` if it is less than `b`, else `b`: not symmetric in NaN.
-fn lesser(a: f32, b: f32) -> f32 {
+pub(super) fn lesser(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
 }
 
@@ -198,7 +209,7 @@ fn greater(a: f32, b: f32) -> f32 {
 }
 
 /// `(e^r − 1 − r)/r²`.
-fn exp_tail(r: f32) -> f32 {
+pub(super) fn exp_tail(r: f32) -> f32 {
     fma(fma(fma(fma(EXP[4], r, EXP[3]), r, EXP[2]), r, EXP[1]), r, EXP[0])
 }
 

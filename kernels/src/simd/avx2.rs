@@ -135,6 +135,16 @@ impl Simd for Avx2 {
         self.0.avx2._mm256_srlv_epi32(a, self.splat_u(N))
     }
     #[inline(always)]
+    fn look_up(self, table: &[f32; 16], index: __m256i) -> __m256 {
+        let (first, second) = table.split_at(8);
+        // SAFETY: each half has the 8 elements that are read.
+        let (first, second) = unsafe { (self.load(first.as_ptr()), self.load(second.as_ptr())) };
+        // A permutation takes the three lowest bits of an index, a blend the sign bit of its mask: the fourth bit, shifted there.
+        let first = self.0.avx2._mm256_permutevar8x32_ps(first, index);
+        let second = self.0.avx2._mm256_permutevar8x32_ps(second, index);
+        self.select(self.from_bits(self.shl::<28>(index)), second, first)
+    }
+    #[inline(always)]
     fn lesser(self, a: __m256, b: __m256) -> __m256 {
         self.0.avx._mm256_min_ps(a, b)
     }

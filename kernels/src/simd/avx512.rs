@@ -135,6 +135,12 @@ impl Simd for Avx512 {
         self.0.avx512f._mm512_srlv_epi32(a, self.splat_u(N))
     }
     #[inline(always)]
+    fn look_up(self, table: &[f32; 16], index: __m512i) -> __m512 {
+        // SAFETY: the table has the 16 elements that are read.
+        let table = unsafe { self.load(table.as_ptr()) };
+        self.0.avx512f._mm512_permutexvar_ps(index, table)
+    }
+    #[inline(always)]
     fn lesser(self, a: __m512, b: __m512) -> __m512 {
         self.0.avx512f._mm512_min_ps(a, b)
     }

@@ -127,6 +127,22 @@ impl Simd for Neon {
         self.0.neon.vshlq_u32(a, self.0.neon.vdupq_n_s32(-(N as i32)))
     }
     #[inline(always)]
+    fn look_up(self, table: &[f32; 16], index: uint32x4_t) -> float32x4_t {
+        let neon = self.0.neon;
+        // (A macro, because closures may miss the caller's target features.)
+        macro_rules! quarter {
+            ($i:literal) => {
+                // SAFETY: the table has four elements from there.
+                neon.vreinterpretq_u8_f32(unsafe { self.load(table.as_ptr().add(4 * $i)) })
+            };
+        }
+        let quarters = uint8x16x4_t(quarter!(0), quarter!(1), quarter!(2), quarter!(3));
+        // Four byte indices for each element.
+        let first = neon.vmulq_n_u32(self.and_u(index, self.splat_u(15)), 0x0404_0404);
+        let bytes = neon.vreinterpretq_u8_u32(self.add_u(first, self.splat_u(0x0302_0100)));
+        neon.vreinterpretq_f32_u8(neon.vqtbl4q_u8(quarters, bytes))
+    }
+    #[inline(always)]
     fn first(self, count: usize) -> uint32x4_t {
         let lanes = [0u32, 1, 2, 3];
         // SAFETY: the array has the four elements that are read.

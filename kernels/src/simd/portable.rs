@@ -116,6 +116,10 @@ macro_rules! portable_operations {
             a ^ b
         }
         #[inline(always)]
+        fn look_up(self, table: &[f32; 16], index: u32) -> f32 {
+            table[(index & 15) as usize]
+        }
+        #[inline(always)]
         fn shl<const N: u32>(self, a: u32) -> u32 {
             a << N
         }

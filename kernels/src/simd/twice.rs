@@ -59,6 +59,10 @@ impl<S: Simd> Simd for Twice<S> {
         (self.0.shr::<N>(a.0), self.0.shr::<N>(a.1))
     }
     #[inline(always)]
+    fn look_up(self, table: &[f32; 16], index: Self::U) -> Self::F {
+        (self.0.look_up(table, index.0), self.0.look_up(table, index.1))
+    }
+    #[inline(always)]
     fn split(self, x: Self::F) -> (Self::F, Self::F) {
         let ((m0, e0), (m1, e1)) = (self.0.split(x.0), self.0.split(x.1));
         ((m0, m1), (e0, e1))
