@@ -265,7 +265,7 @@ impl<S: Simd> Loops<'_, S> {
         let panel_bytes = self.k.saturating_mul(2 * S::LANES * size_of::<f32>());
         (copying_rows::<S>()..=MOST_ROWS).contains(&self.m)
             && !rows_collide(self.b.row_stride)
-            && panel_bytes <= second_level_bytes() / PANELS
+            && panel_bytes < second_level_bytes() / PANELS
     }
 
     /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy.
