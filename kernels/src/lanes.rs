@@ -70,7 +70,9 @@ macro_rules! tree {
         if const { S::LANES == 1 } {
             for half in [8, 4, 2, 1] {
                 for l in 0..half {
-                    $lanes[l] = $simd.$operation($lanes[l], $lanes[l + half]);
+                    // (Remainders, because no check of the index may stay in a program that has no panic.)
+                    let (low, high) = (l % REDUCTION_LANES, (l + half) % REDUCTION_LANES);
+                    $lanes[low] = $simd.$operation($lanes[low], $lanes[high]);
                 }
             }
         }

@@ -21,7 +21,7 @@ pub use avx2::Avx2;
 pub use avx512::Avx512;
 #[cfg(target_arch = "aarch64")]
 pub use neon::Neon;
-#[cfg(not(target_arch = "aarch64"))]
+#[cfg(not(any(target_arch = "aarch64", steadynet_vfma)))]
 pub use portable::Portable;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub use portable::PortableFma;
