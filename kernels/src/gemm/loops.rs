@@ -263,7 +263,8 @@ impl<S: Simd> Loops<'_, S> {
         const MOST_ROWS: usize = 512;
         const PANELS: usize = 4;
         let panel_bytes = self.k.saturating_mul(2 * S::LANES * size_of::<f32>());
-        (copying_rows::<S>()..=MOST_ROWS).contains(&self.m)
+        self.far()
+            && (copying_rows::<S>()..=MOST_ROWS).contains(&self.m)
             && !rows_collide(self.b.row_stride)
             && panel_bytes < second_level_bytes() / PANELS
     }
@@ -287,7 +288,7 @@ impl<S: Simd> Loops<'_, S> {
             }
             return;
         }
-        let fetches = self.far() && self.fetches();
+        let fetches = self.fetches();
         let mut jc = 0;
         // 1. Panels of B, as wide as a tile; each stays in the first-level cache as far as it fits.
         while jc < self.n {
@@ -568,7 +569,7 @@ impl<S: Simd> Loops<'_, S> {
         // written before they are read.
         unsafe {
             sum_tile(self.simd, rows, width, &tile);
-            if complete && (masked || !(self.sums_in_c() && matches!(self.finish, Finish::Store))) {
+            if complete && !(self.sums_in_c() && matches!(self.finish, Finish::Store)) {
                 let block =
                     Block { sums: tile.c, sums_row_stride: tile.c_row_stride, rows, cols, row, col, turned: false };
                 self.finish_seen(block)

@@ -52,7 +52,7 @@ pub(super) enum Lies {
 /// block. One of the strides of A is 1; its row stride if B lies across. `rows` and `width` are a tile that [`Simd::TILE_ROWS`] allows
 /// ([`Simd::TURNED_ROWS`] if B lies across, with one vector if the last is not full), and of at most [`Simd::PARTIAL_ROWS`] or one vector wide if the last
 /// vector of B must be read in part. `copy` is null, or writable for `k` rows of `width` vectors, `width` is 2, `rows` at least
-/// [`copying_rows`] and B's rows are read in full vectors.
+/// [`copying_rows`] and B's rows are read in full vectors. `fetch` is asked for by tiles of that size, unless B is read in part.
 #[inline(always)]
 pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile: &Tile) {
     let partial = tile.b_lies != Lies::Padded && tile.last < S::LANES;
@@ -75,7 +75,7 @@ pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile:
                         } else {
                             simd.vectorize(Sum::<$rows, $width, COPYING, false>(tile))
                         }
-                    } else if const { $width == 2 && $rows >= copying_rows::<S>() } && !tile.fetch.is_null() {
+                    } else if const { $width == 2 && $rows >= copying_rows::<S>() } && !partial && !tile.fetch.is_null() {
                         if a_rows {
                             simd.vectorize(Sum::<$rows, $width, FETCHING, true>(tile))
                         } else {
@@ -138,6 +138,10 @@ impl<const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool> Kerne
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let tile = self.0;
+        debug_assert!(
+            matches!(READ, PARTIAL | ACROSS_PARTIAL) || tile.b_lies == Lies::Padded || tile.last == S::LANES,
+            "B would be read past its last column"
+        );
         let (a_row_stride, a_col_stride) = if A_ROWS { (1, tile.a_col_stride) } else { (tile.a_row_stride, 1) };
         if tile.add {
             // The sums of earlier blocks, which come back from the second-level cache while this one is computed.
