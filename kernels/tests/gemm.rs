@@ -185,11 +185,23 @@ fn network_shapes() {
         (7, 1100, 900),
         (16, 700, 2100),
         (41, 1030, 600),
+        (17, 2100, 570),
     ];
     for (m, k, n) in shapes {
         for (index, kind) in kinds().into_iter().enumerate() {
             let bit = |b: usize| if index >> b & 1 == 1 { turned } else { ROW_MAJOR };
             Case::new(m, k, n, kind, [bit(0), bit(1), ROW_MAJOR, ROW_MAJOR], 7, false).check(&all());
+        }
+    }
+}
+
+/// Rows of B a page apart, which fall into one set of the first-level cache: few and many, near and far, for one tile of rows and for more.
+#[test]
+fn colliding_rows() {
+    let page = Storage { gap: 24, ..ROW_MAJOR };
+    for (m, k, n) in [(8, 700, 1000), (16, 300, 1000), (30, 40, 1000), (20, 1100, 1000), (70, 20, 1000)] {
+        for kind in kinds() {
+            Case::new(m, k, n, kind, [ROW_MAJOR, page, ROW_MAJOR, ROW_MAJOR], 8, false).check(&all());
         }
     }
 }

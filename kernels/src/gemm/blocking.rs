@@ -18,7 +18,7 @@ pub const fn k_block_len(k: usize) -> usize {
 pub(super) const MAX_NC: usize = 512;
 /// Rows of the block of sums that is kept when C cannot hold them: `SUM_ROWS × MAX_NC × 4 B = 448 KiB`.
 pub(super) const SUM_ROWS: usize = 224;
-/// Most rows of A with which B streams past once, from end to end: so few that memory, not arithmetic, limits the product.
+/// Most rows of A with which a far B streams past once, from end to end: so few that memory, not arithmetic, limits the product.
 pub(super) const STREAM_ROWS: usize = 16;
 /// Sums that are kept while rows of B stream past (and as many of earlier blocks): 16 KiB of the first-level cache.
 pub(super) const STREAM_SUMS: usize = 4096;
@@ -46,6 +46,11 @@ pub(super) const fn tile_rows(rows: TileRows, width: usize) -> usize {
 /// (More rows than any tile has where vectors are single elements, which need no copy.)
 pub(super) const fn copying_rows<S: Simd>() -> usize {
     if S::LANES == 1 { usize::MAX } else { S::TILE_ROWS.two.div_ceil(2) }
+}
+
+/// [`STREAM_ROWS`] of an instruction set: with the longest vectors, a tile that asks for rows of B overtakes the stream as soon as it can be made.
+pub(super) const fn stream_rows<S: Simd>() -> usize {
+    if S::LANES == MAX_LANES { copying_rows::<S>() - 1 } else { STREAM_ROWS }
 }
 
 /// Rows of A that share what is read of a streaming B: a register for each of their elements in [`STREAMED`] columns, a sum a row, and one of B.
@@ -82,6 +87,13 @@ pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usi
     } else {
         vectors.min(2)
     }
+}
+
+/// The width of a tile that asks for rows of B, for what remains of a row of C: two vectors, if they are there.
+#[inline(always)]
+pub(super) fn pair_width<S: Simd>(rows: usize, cols: usize) -> usize {
+    let whole = rows <= S::PARTIAL_ROWS || cols >= 2 * S::LANES;
+    if whole { cols.div_ceil(S::LANES).min(2) } else { 1 }
 }
 
 /// Columns of B in blocks of `k_block` rows to pack at a time: half of the second-level cache, through which rows of A and C pass too.

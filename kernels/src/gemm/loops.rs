@@ -1,15 +1,18 @@
 //! The loops around the microkernel, and the choice between them.
 
-use super::blocking::{
-    K_BLOCK, MAX_LANES, MAX_TILE, STREAM_ROWS, STREAM_SUMS, STREAMED, SUM_ROWS, balanced, copying_rows, k_block_len,
-    packed_cols, rows_in_stream, tile_rows, tile_width,
-};
+mod in_place;
+mod one_tile;
+mod packed;
+mod streamed;
+mod strips;
+
+pub(super) use one_tile::OneTile;
+
+use super::blocking::{MAX_TILE, stream_rows, tile_rows, tile_width};
 use super::epilogue::{Block, Finish, Target, finish_block};
-use super::microkernel::{AHEAD, Lies, Tile, sum_tile};
-use super::pack::{Operand, pack_panel, pack_rows};
+use super::microkernel::{Tile, sum_tile};
+use super::pack::Operand;
 use super::packed::{PANEL_COLS, PackedMatrix, panel_stride};
-use super::scratch::{Layout, a_row_len, layout};
-use super::stream::Stream;
 use crate::caches::second_level_bytes;
 use crate::matrix::{Mat, MatMut};
 use crate::simd::{Kernel, Simd};
@@ -85,70 +88,6 @@ impl Kernel for &mut Product<'_, '_> {
                 unsafe { part.run() }
             }
         }
-    }
-}
-
-/// A product that may be small and plain enough to be one tile, whose sums go straight to C: whether it was, and is done. Small products take less
-/// time than the choice between the ways to divide larger ones, and than the entry to a function that has them all.
-pub(super) struct OneTile<'a, 'p, 'c>(pub &'a mut Product<'p, 'c>);
-
-impl Kernel for OneTile<'_, '_, '_> {
-    type Output = bool;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> bool {
-        let &mut Product { a, b: Factor::Plain(b), ref mut c, finish, .. } = self.0 else { return false };
-        let (m, k, n) = (c.rows(), a.cols(), c.cols());
-        let (a, b, c) = (Operand::of(a), Operand::of(b), Target::of(c));
-        let width = n.div_ceil(S::LANES);
-        let last = n - (width - 1) * S::LANES;
-        let tile = matches!(width, 1..=4 | 8)
-            && m <= tile_rows(S::TILE_ROWS, width)
-            && (last == S::LANES || width == 1 || m <= S::PARTIAL_ROWS)
-            && k <= K_BLOCK;
-        if !(tile && b.col_stride == 1 && c.0.col_stride == 1 && (a.row_stride == 1 || a.col_stride == 1)) {
-            return false;
-        }
-        let (false, Finish::Store | Finish::Bias { .. }) = (const { S::LANES == 1 }, finish) else { return false };
-        // (What a masked store wrote cannot be read again before it has reached the cache.)
-        let finishes = !matches!(finish, Finish::Store);
-        let through_buffer = finishes && last < S::LANES;
-        let mut buffer = core::mem::MaybeUninit::<[f32; MAX_TILE]>::uninit();
-        let tile = Tile {
-            k,
-            k_block: k,
-            a: a.ptr,
-            a_row_stride: a.row_stride,
-            a_col_stride: a.col_stride,
-            b: b.ptr,
-            b_stride: b.row_stride,
-            b_lies: Lies::Along,
-            copy: core::ptr::null_mut(),
-            fetch: core::ptr::null(),
-            fetch_stride: 0,
-            c: if through_buffer { buffer.as_mut_ptr().cast() } else { c.0.ptr.cast_mut() },
-            c_row_stride: if through_buffer { width * S::LANES } else { c.0.row_stride },
-            add: false,
-            last,
-            c_last: if through_buffer { S::LANES } else { last },
-        };
-        // SAFETY: `gemm` checked the shapes, the views vouch for their elements, and C is lent mutably; the tile is the product.
-        unsafe {
-            sum_tile(simd, m, width, &tile);
-            if finishes {
-                let block = Block {
-                    sums: tile.c,
-                    sums_row_stride: tile.c_row_stride,
-                    rows: m,
-                    cols: n,
-                    row: 0,
-                    col: 0,
-                    turned: false,
-                };
-                finish_block(simd, finish, block, c);
-            }
-        }
-        true
     }
 }
 
@@ -239,9 +178,15 @@ impl<S: Simd> Loops<'_, S> {
             if self.b.col_stride != 1 {
                 let turns = self.b.row_stride == 1 && self.a.row_stride == 1 && self.m <= S::TURNED_ROWS[0];
                 if turns { self.run_in_place(true) } else { self.run_packed() }
-            } else if const { S::LANES > 1 } && self.m <= STREAM_ROWS && self.far() && !self.fetches() {
+            } else if const { S::LANES > 1 } && self.far() && self.m <= stream_rows::<S>() {
                 self.run_streamed()
-            } else if !a_direct || self.m >= copying_rows::<S>() && self.far() && !self.fetches() {
+            } else if !a_direct {
+                self.run_packed()
+            } else if const { S::LANES == 1 } || self.asks() {
+                self.run_in_place(false)
+            } else if self.wants_strips() {
+                self.run_strips()
+            } else if self.far() || self.waits() {
                 self.run_packed()
             } else {
                 self.run_in_place(false)
@@ -256,258 +201,38 @@ impl<S: Simd> Loops<'_, S> {
         !self.packed && bytes > second_level_bytes() / 4 * 5
     }
 
-    /// Whether a far B can be read as it lies, the first tile asking for its rows ahead: a panel of it fits the second-level cache, and its rows
-    /// do not collide there. More rows of A than these pay for the copy.
+    /// Whether rows of B lie a multiple of a page apart: a panel's all fall into one set of the first-level cache (or as many as it is vectors wide).
     #[inline(always)]
-    fn fetches(&self) -> bool {
+    fn panels_collide(&self) -> bool {
+        self.b.row_stride.is_multiple_of(4096 / size_of::<f32>())
+    }
+
+    /// Whether a near B read as it lies keeps tiles waiting: no tile of rows finds what the one before has read, and lines of one set come one after the
+    /// other, each in the time of a dozen cycles, where a tile of two vectors takes as many for a row of B as it has rows.
+    #[inline(always)]
+    fn waits(&self) -> bool {
+        const FILL: usize = 12;
+        let tallest = tile_rows(S::TILE_ROWS, 2);
+        !self.packed
+            && self.panels_collide()
+            && self.m > tallest
+            && self.m.div_ceil(self.m.div_ceil(tallest)) < FILL
+            && self.k > FILL
+    }
+
+    /// Whether a far B can be read as it lies, the first tile asking for its rows ahead: there is no second tile, or a panel of B fits the second-level
+    /// cache with ease, and its rows do not collide there. More rows of A than these pay for the copy.
+    #[inline(always)]
+    fn asks(&self) -> bool {
         const MOST_ROWS: usize = 512;
         const PANELS: usize = 4;
         let panel_bytes = self.k.saturating_mul(2 * S::LANES * size_of::<f32>());
-        self.far()
-            && (copying_rows::<S>()..=MOST_ROWS).contains(&self.m)
-            && !rows_collide(self.b.row_stride)
-            && panel_bytes < second_level_bytes() / PANELS
-    }
-
-    /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy.
-    #[inline(always)]
-    unsafe fn run_in_place(&self, across: bool) {
-        if !across && self.m > tile_rows(S::TILE_ROWS, 2) && self.n >= 256 && self.k <= 128 {
-            // Short sums, whose results are most of the traffic: C is written in whole rows.
-            // 1. Tiles of rows, as equal as they come.
-            let max_rows = self.common_rows(self.n, self.packed);
-            for index in 0..self.m.div_ceil(max_rows) {
-                let (ir, rows) = balanced(self.m, max_rows, index);
-                // 2. Panels of B, as wide as a tile.
-                let mut jc = 0;
-                while jc < self.n {
-                    let width = tile_width::<S>(self.m, self.n - jc, self.packed);
-                    // SAFETY: the tile lies inside the product.
-                    jc += unsafe { self.tile_in_place(false, across, ir, rows, jc, width) };
-                }
-            }
-            return;
-        }
-        let fetches = self.fetches();
-        let mut jc = 0;
-        // 1. Panels of B, as wide as a tile; each stays in the first-level cache as far as it fits.
-        while jc < self.n {
-            let width = if across {
-                // Two vectors if they are full and there are registers for them.
-                1 + usize::from(self.n - jc >= 2 * S::LANES && self.m <= S::TURNED_ROWS[1])
-            } else {
-                tile_width::<S>(self.m, self.n - jc, self.packed)
-            };
-            let max_rows = if across { S::TURNED_ROWS[width - 1] } else { tile_rows(S::TILE_ROWS, width) };
-            let mut cols = 0;
-            // 2. Tiles of rows, as equal as they come.
-            for index in 0..self.m.div_ceil(max_rows) {
-                let (ir, rows) = balanced(self.m, max_rows, index);
-                // SAFETY: the tile lies inside the product.
-                cols = unsafe { self.tile_in_place(fetches && index == 0, across, ir, rows, jc, width) };
-            }
-            jc += cols;
-        }
-    }
-
-    /// One tile of operands as they lie, `width` vectors from column `jc` on; gives the number of its columns.
-    #[inline(always)]
-    unsafe fn tile_in_place(
-        &self,
-        fetches: bool,
-        across: bool,
-        ir: usize,
-        rows: usize,
-        jc: usize,
-        width: usize,
-    ) -> usize {
-        let cols = (width * S::LANES).min(self.n - jc);
-        let a = self.a.at(ir, 0);
-        let tile = Tile {
-            k: self.k,
-            k_block: k_block_len(self.k),
-            a: a.ptr,
-            a_row_stride: a.row_stride,
-            a_col_stride: a.col_stride,
-            b: self.b.at(0, jc).ptr,
-            b_stride: if across { self.b.col_stride } else { self.b.row_stride },
-            b_lies: match (across, self.packed) {
-                (true, _) => Lies::Across,
-                (false, true) => Lies::Padded,
-                (false, false) => Lies::Along,
-            },
-            copy: core::ptr::null_mut(),
-            fetch: if fetches && width == 2 && rows >= copying_rows::<S>() {
-                self.b.at(AHEAD, jc).ptr
-            } else {
-                core::ptr::null()
-            },
-            fetch_stride: self.b.row_stride,
-            c: core::ptr::null_mut(),
-            c_row_stride: 0,
-            add: false,
-            last: cols - (width - 1) * S::LANES,
-            c_last: 0,
-        };
-        // SAFETY: the caller puts the tile inside the product.
-        unsafe { self.tile(tile, ir, jc, rows, cols, width, None, true) };
-        cols
-    }
-
-    /// Few rows of A: each row of B is read once, from end to end, some at a time, and the sums of all columns stay in the
-    /// first-level cache.
-    #[inline(always)]
-    unsafe fn run_streamed(&self) {
-        let k_block = k_block_len(self.k).max(1);
-        let simd = self.simd;
-        let max_cols = STREAM_SUMS / self.m / MAX_LANES * MAX_LANES;
-        for jc in (0..self.n).step_by(max_cols) {
-            let cols = max_cols.min(self.n - jc);
-            let stride = cols.next_multiple_of(S::LANES);
-            let (total, chain) = (self.scratch, self.scratch.wrapping_add(self.m * stride));
-            for pc in (0..self.k).step_by(k_block) {
-                let end = self.k.min(pc + k_block);
-                let mut p = pc;
-                while p < end {
-                    let together = if end - p >= STREAMED { STREAMED } else { 1 };
-                    for index in 0..self.m.div_ceil(rows_in_stream::<S>()) {
-                        let (i, rows) = balanced(self.m, rows_in_stream::<S>(), index);
-                        let stream = Stream {
-                            a: self.a.at(i, p),
-                            b: self.b.at(p, jc),
-                            cols,
-                            sums: if pc == 0 { total } else { chain }.wrapping_add(i * stride),
-                            sums_row_stride: stride,
-                            first: p == pc,
-                        };
-                        // SAFETY: the rows lie inside the product; the scratch has room for two blocks of sums.
-                        unsafe { stream.run(simd, rows, together) }
-                    }
-                    p += together;
-                }
-                if pc > 0 {
-                    for j in (0..self.m * stride).step_by(S::LANES) {
-                        // SAFETY: both blocks have `m · stride` elements.
-                        unsafe {
-                            let sum = simd.add(simd.load(total.add(j)), simd.load(chain.add(j)));
-                            simd.store(total.add(j), sum);
-                        }
-                    }
-                }
-            }
-            let block = Block {
-                sums: total,
-                sums_row_stride: stride,
-                rows: self.m,
-                cols,
-                row: self.row,
-                col: self.col + jc,
-                turned: false,
-            };
-            // SAFETY: the block lies inside the product, and its sums are complete.
-            unsafe { self.finish_seen(block) }
-        }
-    }
-
-    /// Operands copied block by block in the order in which the microkernel reads them.
-    #[inline(always)]
-    unsafe fn run_packed(&self) {
-        let Layout { b: b_len, a: a_len, .. } = layout(self.m, self.k, self.n);
-        let (packed_b, packed_a, sums) =
-            (self.scratch, self.scratch.wrapping_add(b_len), self.scratch.wrapping_add(b_len + a_len));
-        let k_block = k_block_len(self.k).max(1);
-        let blocks = self.k.div_ceil(k_block).max(1);
-        let max_nc = packed_cols(k_block, self.n);
-        // Between blocks of k the sums stay in C where they can, else in a block of scratch.
-        let in_c = self.sums_in_c();
-        let sum_rows = if in_c || blocks == 1 { self.m } else { SUM_ROWS };
-        let pack_a =
-            self.a.row_stride != 1 && (self.a.col_stride != 1 || self.n > 128 && rows_collide(self.a.row_stride));
-        // 1. Blocks of columns: a packed block of B.
-        for jc in (0..self.n).step_by(max_nc) {
-            let nc = max_nc.min(self.n - jc);
-            // 2. Blocks of rows whose sums are kept at a time (all of them, unless C cannot hold them).
-            for oc in (0..self.m).step_by(sum_rows) {
-                let oc_end = self.m.min(oc + sum_rows);
-                // 3. Blocks of k, in ascending order.
-                for block in 0..blocks {
-                    let pc = block * k_block;
-                    let kc = k_block.min(self.k - pc);
-                    let (first, last_block) = (block == 0, block + 1 == blocks);
-                    // 4. Tiles of rows, as equal as they come. The rows of A of one tile stay in the first-level cache.
-                    let max_rows = self.common_rows(nc, true);
-                    for index in 0..(oc_end - oc).div_ceil(max_rows) {
-                        let (ir, rows) = balanced(oc_end - oc, max_rows, index);
-                        let a = if pack_a {
-                            let row_stride = a_row_len(kc);
-                            // SAFETY: the rows lie inside A, and the scratch has room for the tallest tile.
-                            unsafe { pack_rows(self.a.at(oc + ir, pc), rows, kc, row_stride, packed_a) };
-                            Operand { ptr: packed_a, row_stride, col_stride: 1 }
-                        } else {
-                            self.a.at(oc + ir, pc)
-                        };
-                        // 5. Panels of B, one after the other. The first tile copies them: as it reads them, if it can.
-                        let mut jr = 0;
-                        while jr < nc {
-                            let width = tile_width::<S>(self.m, nc - jr, true);
-                            let cols = (width * S::LANES).min(nc - jr);
-                            let last = cols - (width - 1) * S::LANES;
-                            let panel = packed_b.wrapping_add(jr * kc);
-                            let b = self.b.at(pc, jc + jr);
-                            let copies = index == 0
-                                && b.col_stride == 1
-                                && width == 2
-                                && last == S::LANES
-                                && rows >= copying_rows::<S>();
-                            if index == 0 && !copies {
-                                // SAFETY: the panel lies inside B, and the scratch has `kc ≤ k_block` rows of `nc` columns, padded to whole tiles.
-                                unsafe { pack_panel(self.simd, b, kc, cols, width, width * S::LANES, panel) }
-                            }
-                            let tile = Tile {
-                                k: kc,
-                                k_block: kc,
-                                a: a.ptr,
-                                a_row_stride: a.row_stride,
-                                a_col_stride: a.col_stride,
-                                b: if copies { b.ptr } else { panel },
-                                b_stride: if copies { b.row_stride } else { width * S::LANES },
-                                b_lies: Lies::Padded,
-                                copy: if copies { panel } else { core::ptr::null_mut() },
-                                fetch: core::ptr::null(),
-                                fetch_stride: 0,
-                                c: core::ptr::null_mut(),
-                                c_row_stride: 0,
-                                add: !first,
-                                last,
-                                c_last: 0,
-                            };
-                            let kept = (!in_c && blocks > 1).then(|| {
-                                let row_stride = max_nc.next_multiple_of(MAX_LANES);
-                                (sums.wrapping_add(ir * row_stride + jr), row_stride)
-                            });
-                            // SAFETY: the tile lies inside the block, the block inside the product.
-                            unsafe { self.tile(tile, oc + ir, jc + jr, rows, cols, width, kept, last_block && !in_c) }
-                            jr += cols;
-                        }
-                        // Sums in C go through the epilogue in whole rows, the longer the better.
-                        if last_block && in_c && !matches!(self.finish, Finish::Store) {
-                            let c = self.c_as_seen().at(self.row + oc + ir, self.col + jc);
-                            let block = Block {
-                                sums: c.ptr,
-                                sums_row_stride: c.row_stride,
-                                rows,
-                                cols: nc,
-                                row: self.row + oc + ir,
-                                col: self.col + jc,
-                                turned: false,
-                            };
-                            // SAFETY: the block lies inside the product, and its sums are complete.
-                            unsafe { self.finish_seen(block) }
-                        }
-                    }
-                }
-            }
-        }
+        S::LANES > 1
+            && self.far()
+            && (self.m <= tile_rows(S::TILE_ROWS, 2)
+                || self.m <= MOST_ROWS
+                    && !rows_collide(self.b.row_stride)
+                    && panel_bytes < second_level_bytes() / PANELS)
     }
 
     /// The tallest tile that every panel of a block of `nc` packed columns allows.

@@ -19,19 +19,59 @@ pub(super) struct Tile {
     pub b_lies: Lies,
     /// Where the rows of B go, one vector after the other, to be read again; or null.
     pub copy: *mut f32,
-    /// What else of B is asked for meanwhile, as many rows of as many vectors, `fetch_stride` elements apart; or null.
-    pub fetch: *const f32,
-    pub fetch_stride: usize,
+    /// What of B is asked for meanwhile, from rows that are `ask_stride` elements apart.
+    pub ask: Ask,
+    pub ask_stride: usize,
     /// Where the sums go, row-major.
     pub c: *mut f32,
     pub c_row_stride: usize,
     /// Whether `c` holds the sum of earlier blocks, to which the first block here is added.
     pub add: bool,
+    /// Where the chains of the first block were left, vector after vector, to be taken up again; or null, to begin them.
+    pub chains: *const f32,
     /// Used lanes of the last vector of B, 1 to `LANES`.
     pub last: usize,
     /// Lanes of the last vector that `c` has room for: `last` or all of them.
     pub c_last: usize,
 }
+
+impl Tile {
+    /// A tile of nothing, that copies nothing, asks for nothing and begins its chains.
+    pub const EMPTY: Tile = Tile {
+        k: 0,
+        k_block: 0,
+        a: core::ptr::null(),
+        a_row_stride: 0,
+        a_col_stride: 0,
+        b: core::ptr::null(),
+        b_stride: 0,
+        b_lies: Lies::Along,
+        copy: core::ptr::null_mut(),
+        ask: Ask::Nothing,
+        ask_stride: 0,
+        c: core::ptr::null_mut(),
+        c_row_stride: 0,
+        add: false,
+        chains: core::ptr::null(),
+        last: 0,
+        c_last: 0,
+    };
+}
+
+/// What a tile of two vectors asks the second-level cache for, while it reads B: what comes from afar in rows that no prefetcher of the machine may connect.
+#[derive(Clone, Copy)]
+pub(super) enum Ask {
+    Nothing,
+    /// With each row of B that it reads, it asks for two vectors: of one row after the other from here on.
+    Vectors(*const f32),
+    /// With each row of B that it reads, it asks for a cache line: with four rows for [`ASKED_COLS`] elements of a row, one row after the other from here on.
+    Lines(*const f32),
+}
+
+/// Elements of a row of B that [`Ask::Lines`] asks for.
+pub(super) const ASKED_COLS: usize = 4 * LINE;
+/// Elements of a cache line.
+const LINE: usize = 16;
 
 /// How an operand lies in memory, as seen by its vectors.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,48 +89,50 @@ pub(super) enum Lies {
 /// # Safety
 /// For every row `i < rows`, `p < k` and column `j < (width − 1) · LANES + last` (to `width · LANES` if B is padded), `a[i·rs + p·cs]`
 /// and `b[p, j]` are readable and `c[i·rs + j]` is writable (for `c_last` instead of `last` lanes); and readable too if `add`, or if there is more than one
-/// block. One of the strides of A is 1; its row stride if B lies across. `rows` and `width` are a tile that [`Simd::TILE_ROWS`] allows
+/// block; and `chains` is null or readable for whole vectors. One of the strides of A is 1; its row stride if B lies across. `rows` and `width` are a tile that [`Simd::TILE_ROWS`] allows
 /// ([`Simd::TURNED_ROWS`] if B lies across, with one vector if the last is not full), and of at most [`Simd::PARTIAL_ROWS`] or one vector wide if the last
 /// vector of B must be read in part. `copy` is null, or writable for `k` rows of `width` vectors, `width` is 2, `rows` at least
-/// [`copying_rows`] and B's rows are read in full vectors. `fetch` is asked for by tiles of that size, unless B is read in part.
+/// [`copying_rows`] and B's rows are read in full vectors. `ask` is heeded by tiles of that size, unless B is read in part.
 #[inline(always)]
 pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile: &Tile) {
     let partial = tile.b_lies != Lies::Padded && tile.last < S::LANES;
     let across = tile.b_lies == Lies::Across;
     let a_rows = tile.a_row_stride == 1;
+    macro_rules! sum {
+        ($rows:literal, $width:literal, $read:ident, $ask:ident) => {
+            if a_rows {
+                simd.vectorize(Sum::<$rows, $width, $read, $ask, true>(tile))
+            } else {
+                simd.vectorize(Sum::<$rows, $width, $read, $ask, false>(tile))
+            }
+        };
+    }
     macro_rules! call {
         ($width:literal: $($rows:literal)*) => {
             match rows {
                 $($rows if const { $rows <= tile_rows(S::TILE_ROWS, $width) } => {
                     // Kernels are made only where the loops ask for them.
+                    let tall = const { $width == 2 && $rows >= copying_rows::<S>() };
                     if const { $width <= 2 && $rows <= turned_rows::<S>($width) } && across {
                         if const { $width == 1 } && partial {
-                            simd.vectorize(Sum::<$rows, $width, ACROSS_PARTIAL, true>(tile))
+                            simd.vectorize(Sum::<$rows, $width, ACROSS_PARTIAL, NOTHING, true>(tile))
                         } else {
-                            simd.vectorize(Sum::<$rows, $width, ACROSS, true>(tile))
+                            simd.vectorize(Sum::<$rows, $width, ACROSS, NOTHING, true>(tile))
                         }
-                    } else if const { $width == 2 && $rows >= copying_rows::<S>() } && !tile.copy.is_null() {
-                        if a_rows {
-                            simd.vectorize(Sum::<$rows, $width, COPYING, true>(tile))
-                        } else {
-                            simd.vectorize(Sum::<$rows, $width, COPYING, false>(tile))
-                        }
-                    } else if const { $width == 2 && $rows >= copying_rows::<S>() } && !partial && !tile.fetch.is_null() {
-                        if a_rows {
-                            simd.vectorize(Sum::<$rows, $width, FETCHING, true>(tile))
-                        } else {
-                            simd.vectorize(Sum::<$rows, $width, FETCHING, false>(tile))
+                    } else if tall && !tile.copy.is_null() {
+                        match tile.ask {
+                            Ask::Lines(_) => sum!($rows, $width, COPYING, LINES),
+                            Ask::Vectors(_) => sum!($rows, $width, COPYING, VECTORS),
+                            Ask::Nothing => sum!($rows, $width, COPYING, NOTHING),
                         }
                     } else if const { S::LANES > 1 && ($width == 1 || $rows <= S::PARTIAL_ROWS) } && partial {
-                        if a_rows {
-                            simd.vectorize(Sum::<$rows, $width, PARTIAL, true>(tile))
-                        } else {
-                            simd.vectorize(Sum::<$rows, $width, PARTIAL, false>(tile))
-                        }
-                    } else if a_rows {
-                        simd.vectorize(Sum::<$rows, $width, WHOLE, true>(tile))
+                        sum!($rows, $width, PARTIAL, NOTHING)
                     } else {
-                        simd.vectorize(Sum::<$rows, $width, WHOLE, false>(tile))
+                        match tile.ask {
+                            Ask::Lines(_) if tall => sum!($rows, $width, WHOLE, LINES),
+                            Ask::Vectors(_) if tall => sum!($rows, $width, WHOLE, VECTORS),
+                            _ => sum!($rows, $width, WHOLE, NOTHING),
+                        }
                     }
                 })*
                 _ => debug_assert!(false, "no tile of {rows} rows by {} vectors", $width),
@@ -122,17 +164,21 @@ const ACROSS: u8 = 3;
 /// As [`ACROSS`], the last vector in part.
 const ACROSS_PARTIAL: u8 = 4;
 
-/// As [`WHOLE`], and `fetch` is asked for.
-const FETCHING: u8 = 5;
+/// The kinds of [`Ask`].
+const NOTHING: u8 = 0;
+const VECTORS: u8 = 1;
+const LINES: u8 = 2;
 
 /// Rows of B that are asked for ahead of their use: at 7 to 14 cycles a row, the time that the third-level cache or memory takes.
 pub(super) const AHEAD: usize = 32;
 
-/// `READ`: one of the constants above. `A_ROWS`: the rows of A lie side by side (A transposed or packed), else its
+/// `READ` and `ASK`: of the constants above. `A_ROWS`: the rows of A lie side by side (A transposed or packed), else its
 /// columns do: either way the addresses of a round of loads are constants apart.
-struct Sum<'a, const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool>(&'a Tile);
+struct Sum<'a, const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_ROWS: bool>(&'a Tile);
 
-impl<const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool> Kernel for Sum<'_, MR, NV, READ, A_ROWS> {
+impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_ROWS: bool> Kernel
+    for Sum<'_, MR, NV, READ, ASK, A_ROWS>
+{
     type Output = ();
 
     #[inline(always)]
@@ -153,10 +199,21 @@ impl<const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool> Kerne
         }
         let mut start = 0;
         let mut copy = tile.copy;
-        let mut fetch = tile.fetch;
+        let mut asked = match tile.ask {
+            Ask::Vectors(from) | Ask::Lines(from) => from,
+            Ask::Nothing => core::ptr::null(),
+        };
         loop {
             let len = tile.k_block.min(tile.k - start);
             let mut sums = [[simd.splat(0.0); NV]; MR];
+            if start == 0 && !tile.chains.is_null() {
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    for (v, sum) in sums.iter_mut().enumerate() {
+                        // SAFETY: the caller of `sum_tile` promises that the chains are readable.
+                        *sum = unsafe { simd.load(tile.chains.add((i * NV + v) * S::LANES)) };
+                    }
+                }
+            }
             let mut a = tile.a.wrapping_add(start * a_col_stride);
             // The multiply-adds of one step of k.
             macro_rules! multiply {
@@ -165,7 +222,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool> Kerne
                         let x = simd.splat(*$a.wrapping_add(i * a_row_stride));
                         for (sum, &y) in sums.iter_mut().zip(&$row) {
                             *sum = simd.fma(x, y, *sum);
-                            if !A_ROWS || READ >= ACROSS {
+                            if !A_ROWS || READ >= ACROSS || ASK == LINES {
                                 // Else the compiler would load for all four steps first, and run out of registers.
                                 *sum = simd.pin(*sum);
                             }
@@ -206,53 +263,54 @@ impl<const MR: usize, const NV: usize, const READ: u8, const A_ROWS: bool> Kerne
                         four_steps!(whole, len - whole);
                     }
                 } else {
-                    // One step of k for all sums.
+                    let mut b = tile.b.wrapping_add(start * tile.b_stride);
+                    // One step of k for all sums, the `$step`-th of four.
                     macro_rules! step {
-                        ($a:expr, $b:expr) => {{
+                        ($step:expr) => {{
+                            let (a, b) = (a.wrapping_add($step * a_col_stride), b.wrapping_add($step * tile.b_stride));
                             let mut row = [simd.splat(0.0); NV];
                             for (v, vector) in row.iter_mut().enumerate() {
-                                let from = $b.add(v * S::LANES);
+                                let from = b.add(v * S::LANES);
                                 *vector = if READ == PARTIAL && v + 1 == NV {
                                     simd.load_first(from, tile.last)
                                 } else {
                                     simd.load(from)
                                 };
                             }
-                            if READ == COPYING {
-                                // B comes from afar, in rows that no prefetcher of the machine may connect.
+                            if ASK == VECTORS {
                                 for v in 0..NV {
-                                    simd.prefetch_second_level($b.wrapping_add(AHEAD * tile.b_stride + v * S::LANES));
+                                    simd.prefetch_second_level(asked.wrapping_add(v * S::LANES));
                                 }
+                            } else if ASK == LINES {
+                                simd.prefetch_second_level(asked.wrapping_add($step * LINE));
+                            }
+                            if ASK == VECTORS || ASK == LINES && $step == 3 {
+                                asked = asked.wrapping_add(tile.ask_stride);
+                            }
+                            if READ == COPYING {
                                 for (v, &vector) in row.iter().enumerate() {
                                     simd.store(copy.add(v * S::LANES), vector);
                                 }
                                 copy = copy.wrapping_add(NV * S::LANES);
                             }
-                            if READ == FETCHING {
-                                for v in 0..NV {
-                                    simd.prefetch_second_level(fetch.wrapping_add(v * S::LANES));
-                                }
-                                fetch = fetch.wrapping_add(tile.fetch_stride);
-                            }
-                            multiply!($a, row);
+                            multiply!(a, row);
                         }};
                     }
-                    let mut b = tile.b.wrapping_add(start * tile.b_stride);
                     let mut left = len;
-                    if !A_ROWS {
+                    if !A_ROWS || ASK == LINES {
                         // Four steps at a time: the address of each row is made once for four loads.
                         while left >= 4 {
-                            step!(a, b);
-                            step!(a.wrapping_add(1), b.wrapping_add(tile.b_stride));
-                            step!(a.wrapping_add(2), b.wrapping_add(2 * tile.b_stride));
-                            step!(a.wrapping_add(3), b.wrapping_add(3 * tile.b_stride));
-                            a = a.wrapping_add(4);
+                            step!(0);
+                            step!(1);
+                            step!(2);
+                            step!(3);
+                            a = a.wrapping_add(4 * a_col_stride);
                             b = b.wrapping_add(4 * tile.b_stride);
                             left -= 4;
                         }
                     }
                     while left > 0 {
-                        step!(a, b);
+                        step!(0);
                         a = a.wrapping_add(a_col_stride);
                         b = b.wrapping_add(tile.b_stride);
                         left -= 1;

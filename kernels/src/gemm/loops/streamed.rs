@@ -1,0 +1,64 @@
+//! A far B that streams past a few rows of A.
+
+use super::super::blocking::{MAX_LANES, STREAM_SUMS, STREAMED, balanced, k_block_len, rows_in_stream};
+use super::super::epilogue::Block;
+use super::super::stream::Stream;
+use super::Loops;
+use crate::simd::Simd;
+
+impl<S: Simd> Loops<'_, S> {
+    /// Few rows of A: each row of B is read once, from end to end, some at a time, and the sums of all columns stay in the
+    /// first-level cache.
+    #[inline(always)]
+    pub(super) unsafe fn run_streamed(&self) {
+        let k_block = k_block_len(self.k).max(1);
+        let simd = self.simd;
+        let max_cols = STREAM_SUMS / self.m / MAX_LANES * MAX_LANES;
+        for jc in (0..self.n).step_by(max_cols) {
+            let cols = max_cols.min(self.n - jc);
+            let stride = cols.next_multiple_of(S::LANES);
+            let (total, chain) = (self.scratch, self.scratch.wrapping_add(self.m * stride));
+            for pc in (0..self.k).step_by(k_block) {
+                let end = self.k.min(pc + k_block);
+                let mut p = pc;
+                while p < end {
+                    let together = if end - p >= STREAMED { STREAMED } else { 1 };
+                    for index in 0..self.m.div_ceil(rows_in_stream::<S>()) {
+                        let (i, rows) = balanced(self.m, rows_in_stream::<S>(), index);
+                        let stream = Stream {
+                            a: self.a.at(i, p),
+                            b: self.b.at(p, jc),
+                            cols,
+                            sums: if pc == 0 { total } else { chain }.wrapping_add(i * stride),
+                            sums_row_stride: stride,
+                            first: p == pc,
+                        };
+                        // SAFETY: the rows lie inside the product; the scratch has room for two blocks of sums.
+                        unsafe { stream.run(simd, rows, together) }
+                    }
+                    p += together;
+                }
+                if pc > 0 {
+                    for j in (0..self.m * stride).step_by(S::LANES) {
+                        // SAFETY: both blocks have `m · stride` elements.
+                        unsafe {
+                            let sum = simd.add(simd.load(total.add(j)), simd.load(chain.add(j)));
+                            simd.store(total.add(j), sum);
+                        }
+                    }
+                }
+            }
+            let block = Block {
+                sums: total,
+                sums_row_stride: stride,
+                rows: self.m,
+                cols,
+                row: self.row,
+                col: self.col + jc,
+                turned: false,
+            };
+            // SAFETY: the block lies inside the product, and its sums are complete.
+            unsafe { self.finish_seen(block) }
+        }
+    }
+}
