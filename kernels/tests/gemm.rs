@@ -199,6 +199,14 @@ fn network_shapes() {
 #[test]
 fn colliding_rows() {
     let page = Storage { gap: 24, ..ROW_MAJOR };
+    let columns = Storage { transposed: true, ..page };
+    for (m, k, n) in [(8, 1000, 40), (4, 1000, 16), (1, 1000, 20)] {
+        for kind in kinds() {
+            Case::new(m, k, n, kind, [ROW_MAJOR, columns, ROW_MAJOR, ROW_MAJOR], 9, false).check(&all());
+            Case::new(n, k, m, kind, [page, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 9, false).check(&all());
+            Case::new(n, k, 2 * m, kind, [page, ROW_MAJOR, page, page], 9, false).check(&all());
+        }
+    }
     for (m, k, n) in [(8, 700, 1000), (16, 300, 1000), (30, 40, 1000), (20, 1100, 1000), (70, 20, 1000)] {
         for kind in kinds() {
             Case::new(m, k, n, kind, [ROW_MAJOR, page, ROW_MAJOR, ROW_MAJOR], 8, false).check(&all());

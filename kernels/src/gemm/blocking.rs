@@ -89,6 +89,11 @@ pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usi
     }
 }
 
+/// Whether rows so many elements apart fall into the same few sets of a cache with 64 sets of 64-byte lines.
+pub(super) const fn rows_collide(row_stride: usize) -> bool {
+    row_stride.is_multiple_of(2048 / size_of::<f32>())
+}
+
 /// The width of a tile that asks for rows of B, for what remains of a row of C: two vectors, if they are there.
 #[inline(always)]
 pub(super) fn pair_width<S: Simd>(rows: usize, cols: usize) -> usize {

@@ -5,10 +5,11 @@ mod one_tile;
 mod packed;
 mod streamed;
 mod strips;
+mod turning;
 
 pub(super) use one_tile::OneTile;
 
-use super::blocking::{MAX_TILE, stream_rows, tile_rows, tile_width};
+use super::blocking::{MAX_TILE, rows_collide, stream_rows, tile_rows, tile_width};
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::microkernel::{Tile, sum_tile};
 use super::pack::Operand;
@@ -91,11 +92,6 @@ impl Kernel for &mut Product<'_, '_> {
     }
 }
 
-/// Whether rows so many elements apart fall into the same few sets of a cache with 64 sets of 64-byte lines.
-const fn rows_collide(row_stride: usize) -> bool {
-    row_stride.is_multiple_of(2048 / size_of::<f32>())
-}
-
 /// The loops around the microkernel, for a product whose vectors run along the rows of B.
 #[derive(Clone, Copy)]
 struct Loops<'a, S> {
@@ -151,14 +147,23 @@ impl<S: Simd> Loops<'_, S> {
     }
 
     /// What the product costs in this order, in multiply-adds of vectors: those of its sums, and what it takes to turn operands and results
-    /// that lie across its vectors (5 instructions for a vector).
+    /// that lie across its vectors (5 instructions for a vector; for one of C, whose parts are visited several times, more if its rows fall into one set of
+    /// the first-level cache).
     #[inline(always)]
     fn cost(&self) -> usize {
         const TURN: usize = 5;
+        const TURN_COLLIDING: usize = 20;
         let sums = self.m.saturating_mul(self.k).saturating_mul(self.n.div_ceil(S::LANES));
-        let b = if self.b.col_stride == 1 { 0 } else { self.k.saturating_mul(self.n) };
-        let c = if self.c_as_seen().col_stride == 1 || self.n == 1 { 0 } else { self.m.saturating_mul(self.n) };
-        sums.saturating_add(b.saturating_add(c).saturating_mul(TURN) / S::LANES)
+        let c = self.c_as_seen();
+        let b_turn = if self.b.col_stride == 1 { 0 } else { TURN };
+        let c_turn = match c.col_stride {
+            1 => 0,
+            _ if self.n == 1 => 0,
+            apart if rows_collide(apart) => TURN_COLLIDING,
+            _ => TURN,
+        };
+        let (b, c) = (self.k.saturating_mul(self.n), self.m.saturating_mul(self.n));
+        sums.saturating_add(b.saturating_mul(b_turn).saturating_add(c.saturating_mul(c_turn)) / S::LANES)
     }
 
     /// C with rows and columns as the loops see them.
@@ -176,20 +181,19 @@ impl<S: Simd> Loops<'_, S> {
         // SAFETY: the caller's promise is that of each.
         unsafe {
             if self.b.col_stride != 1 {
-                let turns = self.b.row_stride == 1 && self.a.row_stride == 1 && self.m <= S::TURNED_ROWS[0];
-                if turns { self.run_in_place(true) } else { self.run_packed() }
+                if self.turns() { self.run_turning() } else { self.run_packed() }
             } else if const { S::LANES > 1 } && self.far() && self.m <= stream_rows::<S>() {
                 self.run_streamed()
             } else if !a_direct {
                 self.run_packed()
             } else if const { S::LANES == 1 } || self.asks() {
-                self.run_in_place(false)
+                self.run_in_place()
             } else if self.wants_strips() {
                 self.run_strips()
             } else if self.far() || self.waits() {
                 self.run_packed()
             } else {
-                self.run_in_place(false)
+                self.run_in_place()
             }
         }
     }
@@ -281,7 +285,7 @@ impl<S: Simd> Loops<'_, S> {
         let mut buffer = core::mem::MaybeUninit::<[f32; MAX_TILE]>::uninit();
         let (row, col) = (self.row + row, self.col + col);
         // (What a masked store wrote cannot be read again before it has reached the cache.)
-        let masked = complete && tile.last < S::LANES && !matches!(self.finish, Finish::Store);
+        let masked = (complete || kept.is_some()) && tile.last < S::LANES && !matches!(self.finish, Finish::Store);
         (tile.c, tile.c_row_stride, tile.c_last) = if self.sums_in_c() && !masked {
             let c = self.c_as_seen().at(row, col);
             (c.ptr.cast_mut(), c.row_stride, tile.last)

@@ -8,8 +8,8 @@ use crate::simd::Simd;
 impl<S: Simd> Loops<'_, S> {
     /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy.
     #[inline(always)]
-    pub(super) unsafe fn run_in_place(&self, across: bool) {
-        if !across && self.m > tile_rows(S::TILE_ROWS, 2) && self.n >= 256 && self.k <= 128 {
+    pub(super) unsafe fn run_in_place(&self) {
+        if self.m > tile_rows(S::TILE_ROWS, 2) && self.n >= 256 && self.k <= 128 {
             // Short sums, whose results are most of the traffic: C is written in whole rows.
             // 1. Tiles of rows, as equal as they come.
             let max_rows = self.common_rows(self.n, self.packed);
@@ -20,7 +20,7 @@ impl<S: Simd> Loops<'_, S> {
                 while jc < self.n {
                     let width = tile_width::<S>(self.m, self.n - jc, self.packed);
                     // SAFETY: the tile lies inside the product.
-                    jc += unsafe { self.tile_in_place(false, across, ir, rows, jc, width) };
+                    jc += unsafe { self.tile_in_place(false, ir, rows, jc, width) };
                 }
             }
             return;
@@ -29,21 +29,18 @@ impl<S: Simd> Loops<'_, S> {
         let mut jc = 0;
         // 1. Panels of B, as wide as a tile; each stays in the first-level cache as far as it fits.
         while jc < self.n {
-            let width = if across {
-                // Two vectors if they are full and there are registers for them.
-                1 + usize::from(self.n - jc >= 2 * S::LANES && self.m <= S::TURNED_ROWS[1])
-            } else if asks {
+            let width = if asks {
                 pair_width::<S>(self.m, self.n - jc)
             } else {
                 tile_width::<S>(self.m, self.n - jc, self.packed)
             };
-            let max_rows = if across { S::TURNED_ROWS[width - 1] } else { tile_rows(S::TILE_ROWS, width) };
+            let max_rows = tile_rows(S::TILE_ROWS, width);
             let mut cols = 0;
             // 2. Tiles of rows, as equal as they come.
             for index in 0..self.m.div_ceil(max_rows) {
                 let (ir, rows) = balanced(self.m, max_rows, index);
                 // SAFETY: the tile lies inside the product.
-                cols = unsafe { self.tile_in_place(asks && index == 0, across, ir, rows, jc, width) };
+                cols = unsafe { self.tile_in_place(asks && index == 0, ir, rows, jc, width) };
             }
             jc += cols;
         }
@@ -51,7 +48,7 @@ impl<S: Simd> Loops<'_, S> {
 
     /// One tile of operands as they lie, `width` vectors from column `jc` on; gives the number of its columns.
     #[inline(always)]
-    unsafe fn tile_in_place(&self, asks: bool, across: bool, ir: usize, rows: usize, jc: usize, width: usize) -> usize {
+    unsafe fn tile_in_place(&self, asks: bool, ir: usize, rows: usize, jc: usize, width: usize) -> usize {
         let cols = (width * S::LANES).min(self.n - jc);
         let a = self.a.at(ir, 0);
         let tile = Tile {
@@ -61,12 +58,8 @@ impl<S: Simd> Loops<'_, S> {
             a_row_stride: a.row_stride,
             a_col_stride: a.col_stride,
             b: self.b.at(0, jc).ptr,
-            b_stride: if across { self.b.col_stride } else { self.b.row_stride },
-            b_lies: match (across, self.packed) {
-                (true, _) => Lies::Across,
-                (false, true) => Lies::Padded,
-                (false, false) => Lies::Along,
-            },
+            b_stride: self.b.row_stride,
+            b_lies: if self.packed { Lies::Padded } else { Lies::Along },
             ask: if asks { Ask::Vectors(self.b.at(AHEAD, jc).ptr) } else { Ask::Nothing },
             ask_stride: self.b.row_stride,
             last: cols - (width - 1) * S::LANES,

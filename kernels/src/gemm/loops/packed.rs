@@ -1,11 +1,13 @@
 //! Operands copied block by block.
 
-use super::super::blocking::{MAX_LANES, SUM_ROWS, balanced, copying_rows, k_block_len, packed_cols, tile_width};
+use super::super::blocking::{
+    MAX_LANES, SUM_ROWS, balanced, copying_rows, k_block_len, packed_cols, rows_collide, tile_width,
+};
 use super::super::epilogue::{Block, Finish};
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
 use super::super::scratch::{Layout, a_row_len, layout};
-use super::{Loops, rows_collide};
+use super::Loops;
 use crate::simd::Simd;
 
 impl<S: Simd> Loops<'_, S> {

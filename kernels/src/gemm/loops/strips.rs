@@ -1,10 +1,10 @@
 //! B in strips: some of its rows meet all rows of A before the next are read.
 
-use super::super::blocking::{balanced, copying_rows, k_block_len, pair_width, tile_rows};
+use super::super::blocking::{balanced, copying_rows, k_block_len, pair_width, rows_collide, tile_rows};
 use super::super::epilogue::Block;
 use super::super::microkernel::{ASKED_COLS, Ask, Lies, Tile, sum_tile};
 use super::super::scratch::{Layout, layout};
-use super::{Loops, rows_collide};
+use super::Loops;
 use crate::simd::Simd;
 
 /// Columns of a strip: four cache lines.

@@ -1,0 +1,85 @@
+//! A B that lies in columns, for one tile of rows: turned on the way to the registers.
+
+use super::super::blocking::k_block_len;
+use super::super::microkernel::{Lies, Tile};
+use super::super::pack::pack_rows;
+use super::super::scratch::{Layout, a_row_len, layout};
+use super::Loops;
+use crate::simd::Simd;
+
+impl<S: Simd> Loops<'_, S> {
+    /// Whether a B whose columns lie apart is read once only, and nothing is to be gained by copying its vectors.
+    #[inline(always)]
+    pub(super) fn turns(&self) -> bool {
+        self.b.row_stride == 1
+            && (self.a.row_stride == 1 || self.a.col_stride == 1)
+            && self.m <= S::TURNED_ROWS[0]
+            && (!self.columns_collide() || self.copied_columns_len() <= self.columns_room())
+    }
+
+    /// Whether columns of B lie a multiple of a page apart, and are more for a vector than a set of the first-level cache has lines (8 to 12): they drive each
+    /// other out before they are used up.
+    #[inline(always)]
+    fn columns_collide(&self) -> bool {
+        S::LANES > 12 && self.b.col_stride.is_multiple_of(4096 / size_of::<f32>())
+    }
+
+    /// Elements of scratch for the columns of a panel in a block of `k`.
+    #[inline(always)]
+    fn copied_columns_len(&self) -> usize {
+        2 * S::LANES * a_row_len(k_block_len(self.k))
+    }
+
+    /// Elements of scratch before the sums that C cannot hold.
+    #[inline(always)]
+    fn columns_room(&self) -> usize {
+        let Layout { b, a, .. } = layout(self.m, self.k, self.n);
+        b + a
+    }
+
+    /// Operands as they lie; columns that collide are copied, one after the other, to where they do not.
+    ///
+    /// # Safety
+    /// That of [`run`](Self::run), and [`turns`](Self::turns).
+    #[inline(always)]
+    pub(super) unsafe fn run_turning(&self) {
+        let collide = self.columns_collide();
+        // The tile takes all blocks of k, or one whose columns were copied.
+        let k_block = k_block_len(self.k).max(1);
+        let at_once = if collide { k_block } else { self.k.max(1) };
+        let row_len = a_row_len(k_block);
+        let sums = self.scratch.wrapping_add(self.columns_room());
+        let mut jc = 0;
+        // 1. Panels of B: two vectors if they are full and there are registers for them.
+        while jc < self.n {
+            let width = 1 + usize::from(self.n - jc >= 2 * S::LANES && self.m <= S::TURNED_ROWS[1]);
+            let cols = (width * S::LANES).min(self.n - jc);
+            let kept = (at_once < self.k).then_some((sums, width * S::LANES));
+            // 2. Blocks of k, in ascending order.
+            for pc in (0..self.k.max(1)).step_by(at_once) {
+                let k = at_once.min(self.k - pc);
+                let (a, b) = (self.a.at(0, pc), self.b.at(pc, jc));
+                if collide {
+                    // SAFETY: the columns lie inside B, and the scratch has room for them.
+                    unsafe { pack_rows(b.t(), cols, k, row_len, self.scratch) }
+                }
+                let tile = Tile {
+                    k,
+                    k_block,
+                    a: a.ptr,
+                    a_row_stride: a.row_stride,
+                    a_col_stride: a.col_stride,
+                    b: if collide { self.scratch } else { b.ptr },
+                    b_stride: if collide { row_len } else { b.col_stride },
+                    b_lies: Lies::Across,
+                    add: pc > 0,
+                    last: cols - (width - 1) * S::LANES,
+                    ..Tile::EMPTY
+                };
+                // SAFETY: the tile lies inside the product.
+                unsafe { self.tile(tile, 0, jc, self.m, cols, width, kept, pc + k == self.k) }
+            }
+            jc += cols;
+        }
+    }
+}
