@@ -138,7 +138,8 @@ impl Gemm {
         let work = 8usize.saturating_mul(m.div_ceil(4)).saturating_mul(k).saturating_mul(n);
         let isa = self.isa;
         let wanted = gemm_scratch_len(m, k, n);
-        if !self.parallelism.divides(work) {
+        let most_parts = most_parts(m, n, b.col_unit());
+        if most_parts < 2 || !self.parallelism.divides(work) {
             self.reserve(1, wanted)?;
             let [scratch, ..] = &mut self.scratch[..] else { return Ok(()) };
             return Ok(b.multiply(isa, a, c, epilogue, scratch)?);
@@ -148,7 +149,7 @@ impl Gemm {
         check("b", "columns", n, b.cols())?;
         let finish = Finish::new(epilogue, m, n)?;
         self.parallelism.enter(work, |parallelism| {
-            let parts = parallelism.parts(work);
+            let parts = parallelism.parts(work).min(most_parts);
             self.reserve(parts, wanted)?;
             let scratch = &mut self.scratch[..parts];
             let task = Task { a, b, c, finish, scratch };
@@ -231,10 +232,20 @@ enum Cut {
     Cols(usize),
 }
 
+/// Rows of a product of `n` columns that stay together when it is divided: vectors run down the rows if the columns fill none.
+fn row_unit(n: usize) -> usize {
+    if n < LINE { LINE } else { 1 }
+}
+
+/// Into how many parts a product can be cut.
+fn most_parts(m: usize, n: usize, col_unit: usize) -> usize {
+    m.div_ceil(row_unit(n)).max(n.div_ceil(col_unit))
+}
+
 /// Each part reads one operand whole and its share of the other. So the larger one is cut, unless the parts would come out less
 /// equal: columns are cut between the tiles of a kernel, rows anywhere (between vectors, where these run down the rows).
 fn cut(m: usize, n: usize, col_unit: usize, left: usize, parts: usize) -> Cut {
-    let row_unit = if n < LINE { LINE } else { 1 };
+    let row_unit = row_unit(n);
     let share = |extent: usize, unit: usize| {
         let units = extent.div_ceil(unit);
         let at = ((units * left + parts / 2) / parts * unit).min(extent);
@@ -375,6 +386,10 @@ mod tests {
         // 100 columns are four tiles, of which the last is small: rows come out equal.
         assert_eq!(cut(100, 100, 32, 1, 2), Cut::Rows(50));
         assert_eq!(cut(8, 128, 32, 1, 2), Cut::Cols(64));
+        // A row by packed weights of one panel is not cut; ten classes of 40 rows are three vectors high.
+        assert_eq!(most_parts(1, 128, PackedMatrix::PANEL_COLS), 1);
+        assert_eq!(most_parts(1, 129, PackedMatrix::PANEL_COLS), 2);
+        assert_eq!(most_parts(40, 10, 32), 3);
         for (m, n) in [(1, 1), (1, 100), (3, 31), (100, 1), (17, 33)] {
             for parts in 2..9 {
                 for left in 1..parts {

@@ -15,7 +15,7 @@ use steadynet::{
 const THREADS: [usize; 4] = [1, 2, 3, 7];
 
 /// Operations for which the library takes one more thread: a pass with 7 times as many is divided into 7 parts.
-const FLOPS_PER_PART: usize = 500_000;
+const FLOPS_PER_PART: usize = 150_000;
 
 /// Runs `work` on a pool of so many threads.
 fn on_pool<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
