@@ -202,6 +202,7 @@ fn colliding_rows() {
     let columns = Storage { transposed: true, ..page };
     for (m, k, n) in [(8, 1000, 40), (4, 1000, 16), (1, 1000, 20)] {
         for kind in kinds() {
+            Case::new(k, n, 130, kind, [columns, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 9, false).check(&all());
             Case::new(m, k, n, kind, [ROW_MAJOR, columns, ROW_MAJOR, ROW_MAJOR], 9, false).check(&all());
             Case::new(n, k, m, kind, [page, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 9, false).check(&all());
             Case::new(n, k, 2 * m, kind, [page, ROW_MAJOR, page, page], 9, false).check(&all());

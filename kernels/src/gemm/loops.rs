@@ -9,7 +9,7 @@ mod turning;
 
 pub(super) use one_tile::OneTile;
 
-use super::blocking::{MAX_TILE, rows_collide, stream_rows, tile_rows, tile_width};
+use super::blocking::{MAX_TILE, pages_apart, rows_collide, stream_rows, tile_rows, tile_width};
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::microkernel::{Tile, sum_tile};
 use super::pack::Operand;
@@ -91,6 +91,9 @@ impl Kernel for &mut Product<'_, '_> {
         }
     }
 }
+
+/// Cycles from one line of a set of the first-level cache to the next that comes there.
+const FILL: usize = 12;
 
 /// The loops around the microkernel, for a product whose vectors run along the rows of B.
 #[derive(Clone, Copy)]
@@ -184,7 +187,7 @@ impl<S: Simd> Loops<'_, S> {
                 if self.turns() { self.run_turning() } else { self.run_packed() }
             } else if const { S::LANES > 1 } && self.far() && self.m <= stream_rows::<S>() {
                 self.run_streamed()
-            } else if !a_direct {
+            } else if !a_direct || self.a_waits() {
                 self.run_packed()
             } else if const { S::LANES == 1 } || self.asks() {
                 self.run_in_place()
@@ -208,14 +211,23 @@ impl<S: Simd> Loops<'_, S> {
     /// Whether rows of B lie a multiple of a page apart: a panel's all fall into one set of the first-level cache (or as many as it is vectors wide).
     #[inline(always)]
     fn panels_collide(&self) -> bool {
-        self.b.row_stride.is_multiple_of(4096 / size_of::<f32>())
+        pages_apart(self.b.row_stride)
+    }
+
+    /// Whether an A whose columns lie a multiple of a page apart, and are read by many panels, keeps these waiting as [`waits`](Self::waits) says.
+    #[inline(always)]
+    fn a_waits(&self) -> bool {
+        self.a.row_stride == 1
+            && pages_apart(self.a.col_stride)
+            && self.m.min(tile_rows(S::TILE_ROWS, 2)) < FILL
+            && self.n >= 8 * S::LANES
+            && self.k > FILL
     }
 
     /// Whether a near B read as it lies keeps tiles waiting: no tile of rows finds what the one before has read, and lines of one set come one after the
     /// other, each in the time of a dozen cycles, where a tile of two vectors takes as many for a row of B as it has rows.
     #[inline(always)]
     fn waits(&self) -> bool {
-        const FILL: usize = 12;
         let tallest = tile_rows(S::TILE_ROWS, 2);
         !self.packed
             && self.panels_collide()

@@ -1,12 +1,12 @@
 //! What a product keeps in the memory that its caller lends.
 
-use super::blocking::{K_BLOCK, MAX_LANES, MAX_NC, MAX_ROWS, STREAM_ROWS, STREAM_SUMS, SUM_ROWS};
+use super::blocking::{K_BLOCK, MAX_LANES, MAX_NC, STREAM_ROWS, STREAM_SUMS, SUM_ROWS};
 
 /// The parts of the scratch for a product of `m × k` by `k × n`, in elements.
 pub(super) struct Layout {
     /// A packed block of B: `k_block × n` columns, up to `MAX_NC`, padded to whole tiles.
     pub b: usize,
-    /// The packed rows of A of one tile.
+    /// The packed rows of A of one tile, or its packed columns, padded to whole vectors.
     pub a: usize,
     /// Sums that C cannot hold between blocks of `k`.
     pub sums: usize,
@@ -20,11 +20,7 @@ pub(super) const fn layout(m: usize, k: usize, n: usize) -> Layout {
     // At most `STREAM_SUMS` sums of columns padded to whole vectors.
     let stream = 2 * min(min(m, STREAM_ROWS) * min(n, STREAM_SUMS).next_multiple_of(MAX_LANES), STREAM_SUMS);
     let sums = if k > K_BLOCK { min(m, SUM_ROWS) * cols } else { 0 };
-    Layout {
-        b: k_block * cols,
-        a: min(m, MAX_ROWS) * a_row_len(k_block),
-        sums: if sums > stream { sums } else { stream },
-    }
+    Layout { b: k_block * cols, a: MAX_LANES * a_row_len(k_block), sums: if sums > stream { sums } else { stream } }
 }
 
 /// Elements from row to row of packed rows of A: an odd number of cache lines, so that the rows of a tile spread over all sets

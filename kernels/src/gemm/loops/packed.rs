@@ -23,7 +23,8 @@ impl<S: Simd> Loops<'_, S> {
         // Between blocks of k the sums stay in C where they can, else in a block of scratch.
         let in_c = self.sums_in_c();
         let sum_rows = if in_c || blocks == 1 { self.m } else { SUM_ROWS };
-        let pack_a =
+        let pack_a_cols = self.a_waits();
+        let pack_a_rows =
             self.a.row_stride != 1 && (self.a.col_stride != 1 || self.n > 128 && rows_collide(self.a.row_stride));
         // 1. Blocks of columns: a packed block of B.
         for jc in (0..self.n).step_by(max_nc) {
@@ -40,7 +41,14 @@ impl<S: Simd> Loops<'_, S> {
                     let max_rows = self.common_rows(nc, true);
                     for index in 0..(oc_end - oc).div_ceil(max_rows) {
                         let (ir, rows) = balanced(oc_end - oc, max_rows, index);
-                        let a = if pack_a {
+                        let a = if pack_a_cols {
+                            let width = rows.div_ceil(S::LANES);
+                            let col_stride = width * S::LANES;
+                            let a = self.a.at(oc + ir, pc).t();
+                            // SAFETY: the columns lie inside A, and the scratch has room for those of the tallest tile.
+                            unsafe { pack_panel(self.simd, a, kc, rows, width, col_stride, packed_a) };
+                            Operand { ptr: packed_a, row_stride: 1, col_stride }
+                        } else if pack_a_rows {
                             let row_stride = a_row_len(kc);
                             // SAFETY: the rows lie inside A, and the scratch has room for the tallest tile.
                             unsafe { pack_rows(self.a.at(oc + ir, pc), rows, kc, row_stride, packed_a) };

@@ -1,6 +1,6 @@
 //! A B that lies in columns, for one tile of rows: turned on the way to the registers.
 
-use super::super::blocking::k_block_len;
+use super::super::blocking::{k_block_len, pages_apart};
 use super::super::microkernel::{Lies, Tile};
 use super::super::pack::pack_rows;
 use super::super::scratch::{Layout, a_row_len, layout};
@@ -21,7 +21,7 @@ impl<S: Simd> Loops<'_, S> {
     /// other out before they are used up.
     #[inline(always)]
     fn columns_collide(&self) -> bool {
-        S::LANES > 12 && self.b.col_stride.is_multiple_of(4096 / size_of::<f32>())
+        S::LANES > 12 && pages_apart(self.b.col_stride)
     }
 
     /// Elements of scratch for the columns of a panel in a block of `k`.
