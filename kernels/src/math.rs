@@ -8,9 +8,21 @@ pub(crate) use gelu::{gelu, gelu_slope, gelu_tanh, gelu_tanh_slope};
 use crate::reference::*;
 use crate::simd::Simd;
 
+/// Whether `usual` holds in every lane, so that fewer operations give the same bits. Not asked where these are single instructions, nor where a lane is all
+/// that there is: code is what counts there.
+#[inline(always)]
+fn all<S: Simd>(s: S, usual: S::M) -> bool {
+    !S::SCALES && S::LANES > 1 && s.all(usual)
+}
+
 /// `e^x`.
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(s: S, x: S::F) -> S::F {
+    if all(s, s.le(s.abs(x), s.splat(87.0))) {
+        // Neither clamped nor subnormal.
+        let (z, r) = reduce(s, x, 1.0, ROUND_SHIFT);
+        return s.mul(s.add(s.splat(1.0), series(s, r, &EXP)), power(s, z));
+    }
     let x = s.lesser(s.splat(89.0), s.greater(s.splat(-104.0), x));
     let (z, r) = reduce(s, x, 1.0, ROUND_SHIFT);
     s.scale(s.add(s.splat(1.0), series(s, r, &EXP)), s.sub(z, s.splat(ROUND)))
@@ -19,7 +31,8 @@ pub(crate) fn exp<S: Simd>(s: S, x: S::F) -> S::F {
 /// The natural logarithm.
 #[inline(always)]
 pub(crate) fn ln<S: Simd>(s: S, x: S::F) -> S::F {
-    let (m, e) = s.split(x);
+    let usual = s.eq(s.lesser(s.splat(f32::MAX), s.greater(s.splat(f32::MIN_POSITIVE), x)), x);
+    let (m, e) = if all(s, usual) { s.split_normal(x) } else { s.split(x) };
     let f = s.sub(m, s.splat(1.0));
     let round = s.splat(ROUND_TO_14_BITS);
     let f_upper = s.sub(s.add(f, round), round);
@@ -32,18 +45,27 @@ pub(crate) fn ln<S: Simd>(s: S, x: S::F) -> S::F {
 /// The logistic function.
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
+    let a = s.abs(x);
+    // t is at least 2^−22, and 1 + t exact.
+    if all(s, s.le(a, s.splat(15.5))) { sigmoid_of::<S, true>(s, x, a) } else { sigmoid_of::<S, false>(s, x, a) }
+}
+
+#[inline(always)]
+fn sigmoid_of<S: Simd, const USUAL: bool>(s: S, x: S::F, a: S::F) -> S::F {
     let one = s.splat(1.0);
     // −n in place of the reference's n, so that z holds t; the roundings are symmetric.
-    let (z, r) = reduce(s, s.lesser(s.splat(104.0), s.abs(x)), -1.0, -ROUND_SHIFT);
+    let (z, r) = reduce(s, if USUAL { a } else { s.lesser(s.splat(104.0), a) }, -1.0, -ROUND_SHIFT);
     let em1 = series(s, r, &EXP);
-    let t = power(s, s.greater(z, s.splat(ROUND - 64.0)));
+    let t = power(s, if USUAL { z } else { s.greater(z, s.splat(ROUND - 64.0)) });
     let b = s.add(one, t);
     let w = s.div(one, s.add(b, em1));
     let minus_w = s.neg(w);
-    let rest = s.fma(minus_w, em1, s.fma(minus_w, b, one));
-    let rest = s.select(s.lt(z, s.splat(ROUND - 23.0)), s.fma(minus_w, t, rest), rest);
+    let mut rest = s.fma(minus_w, em1, s.fma(minus_w, b, one));
+    if !USUAL {
+        rest = s.select(s.lt(z, s.splat(ROUND - 23.0)), s.fma(minus_w, t, rest), rest);
+    }
     let w = s.fma(w, rest, w);
-    let below = s.scale(w, s.sub(z, s.splat(ROUND)));
+    let below = if USUAL { s.mul(w, t) } else { s.scale(w, s.sub(z, s.splat(ROUND))) };
     let above = s.fma(s.neg(t), w, one);
     s.select(s.lt(x, s.splat(0.0)), below, above)
 }
@@ -97,9 +119,15 @@ pub(crate) fn elu<S: Simd>(s: S, x: S::F) -> S::F {
 /// `x` times the logistic function.
 #[inline(always)]
 pub(crate) fn silu<S: Simd>(s: S, x: S::F) -> S::F {
-    let a = s.lesser(s.splat(110.0), s.abs(x));
-    let (z, em1) = minus_exp(s, a);
-    times_logistic(s, x, a, z, em1)
+    let a = s.abs(x);
+    if all(s, s.le(a, s.splat(40.0))) {
+        let (z, em1) = minus_exp(s, a);
+        times_logistic::<S, true>(s, x, a, z, em1)
+    } else {
+        let a = s.lesser(s.splat(110.0), a);
+        let (z, em1) = minus_exp(s, a);
+        times_logistic::<S, false>(s, x, a, z, em1)
+    }
 }
 
 /// The derivative of `silu`.
@@ -118,15 +146,17 @@ fn minus_exp<S: Simd>(s: S, a: S::F) -> (S::F, S::F) {
     (z, series(s, r, &EXP))
 }
 
-/// `x/(1 + e^−v)` with a = |x|, where `e^|v| = (1 + s)/2^(z − ROUND)`.
+/// `x/(1 + e^−v)` with a = |x|, where `e^|v| = (1 + s)/2^(z − ROUND)`; `USUAL`: that power of two is at least 2^−64.
 #[inline(always)]
-fn times_logistic<S: Simd>(s: S, x: S::F, a: S::F, z: S::F, em1: S::F) -> S::F {
-    let b = s.add(s.splat(1.0), power(s, s.greater(z, s.splat(ROUND - 64.0))));
+fn times_logistic<S: Simd, const USUAL: bool>(s: S, x: S::F, a: S::F, z: S::F, em1: S::F) -> S::F {
+    let t = power(s, if USUAL { z } else { s.greater(z, s.splat(ROUND - 64.0)) });
+    let b = s.add(s.splat(1.0), t);
     let w = s.div(s.splat(1.0), s.add(b, em1));
     let minus_q = s.mul(s.neg(a), w);
     let rest = s.fma(minus_q, em1, s.fma(minus_q, b, a));
     let minus_q = s.fma(s.neg(w), rest, minus_q);
-    s.add(s.scale(minus_q, s.sub(z, s.splat(ROUND))), positive(s, x))
+    let scaled = if USUAL { s.mul(minus_q, t) } else { s.scale(minus_q, s.sub(z, s.splat(ROUND))) };
+    s.add(scaled, positive(s, x))
 }
 
 /// The derivative of `x/(1 + e^−v)`, for `k = |x|·dv/dx`.

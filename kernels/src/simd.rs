@@ -72,6 +72,8 @@ pub trait Simd: Copy {
     const TURNED_ROWS: [usize; 2];
     /// Largest number of rows of a tile that is wider than a vector and reads the last one in part, which some instruction sets pay for in the inner loop.
     const PARTIAL_ROWS: usize;
+    /// Whether [`scale`](Self::scale) and [`split`](Self::split) are an instruction or two, and not worth avoiding.
+    const SCALES: bool = false;
 
     fn single(self) -> Self::Single;
     /// Runs `kernel` in a function of its own, compiled with the target features of this token. (Never inlined: registers are allocated well
@@ -105,6 +107,8 @@ pub trait Simd: Copy {
     fn lt(self, a: Self::F, b: Self::F) -> Self::M;
     fn le(self, a: Self::F, b: Self::F) -> Self::M;
     fn eq(self, a: Self::F, b: Self::F) -> Self::M;
+    /// Whether every lane is true.
+    fn all(self, mask: Self::M) -> bool;
     /// `if mask { yes } else { no }`, lane by lane.
     fn select(self, mask: Self::M, yes: Self::F, no: Self::F) -> Self::F;
 
@@ -161,19 +165,25 @@ pub trait Simd: Copy {
         self.mul(self.mul(a, first), second)
     }
 
+    /// [`split`](Self::split) of positive normal numbers.
+    #[inline(always)]
+    fn split_normal(self, x: Self::F) -> (Self::F, Self::F) {
+        let bits = self.add_u(self.to_bits(x), self.splat_u(ONE_BITS - THREE_QUARTERS_BITS));
+        // The exponent field in the low bits of 2²³ makes an integer a float.
+        let biased = self.from_bits(self.or_u(self.shr::<23>(bits), self.splat_u(0x4b00_0000)));
+        let fraction = self.and_u(bits, self.splat_u(0x007f_ffff));
+        let m = self.from_bits(self.add_u(fraction, self.splat_u(THREE_QUARTERS_BITS)));
+        (m, self.sub(biased, self.splat(8388608.0 + 127.0)))
+    }
+
     /// `(m, e)` with `x = m·2^e` and `m` in [3/4, 3/2); `e` = ±∞ and `m` finite for 0 and ∞; `m` NaN for NaN and below 0.
     #[inline(always)]
     fn split(self, x: Self::F) -> (Self::F, Self::F) {
         let subnormal = self.lt(x, self.splat(f32::MIN_POSITIVE));
-        let normal = self.select(subnormal, self.mul(x, self.splat(8388608.0)), x);
-        let bits = self.add_u(self.to_bits(normal), self.splat_u(ONE_BITS - THREE_QUARTERS_BITS));
-        // The exponent field in the low bits of 2²³ makes an integer a float.
-        let biased = self.from_bits(self.or_u(self.shr::<23>(bits), self.splat_u(0x4b00_0000)));
-        let bias = self.select(subnormal, self.splat(8388608.0 + 150.0), self.splat(8388608.0 + 127.0));
-        let fraction = self.and_u(bits, self.splat_u(0x007f_ffff));
-        let m = self.from_bits(self.add_u(fraction, self.splat_u(THREE_QUARTERS_BITS)));
+        let (m, e) = self.split_normal(self.select(subnormal, self.mul(x, self.splat(8388608.0)), x));
+        let e = self.select(subnormal, self.sub(e, self.splat(23.0)), e);
         let (zero, infinity) = (self.splat(0.0), self.splat(f32::INFINITY));
-        let e = self.select(self.eq(x, zero), self.neg(infinity), self.sub(biased, bias));
+        let e = self.select(self.eq(x, zero), self.neg(infinity), e);
         (self.select(self.le(zero, x), m, self.splat(f32::NAN)), self.select(self.eq(x, infinity), infinity, e))
     }
 

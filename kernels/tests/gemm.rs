@@ -187,8 +187,8 @@ fn network_shapes() {
         (41, 1030, 600),
         (17, 2100, 570),
     ];
-    for (m, k, n) in shapes {
-        for (index, kind) in kinds().into_iter().enumerate() {
+    for (turn, (m, k, n)) in shapes.into_iter().enumerate() {
+        for (index, kind) in kinds().into_iter().enumerate().filter(|(index, _)| (index + turn) % 3 == 0) {
             let bit = |b: usize| if index >> b & 1 == 1 { turned } else { ROW_MAJOR };
             Case::new(m, k, n, kind, [bit(0), bit(1), ROW_MAJOR, ROW_MAJOR], 7, false).check(&all());
         }
@@ -200,8 +200,9 @@ fn network_shapes() {
 fn colliding_rows() {
     let page = Storage { gap: 24, ..ROW_MAJOR };
     let columns = Storage { transposed: true, ..page };
+    let mut kinds = kinds().into_iter().cycle();
     for (m, k, n) in [(8, 1000, 40), (4, 1000, 16), (1, 1000, 20)] {
-        for kind in kinds() {
+        for kind in kinds.by_ref().take(10) {
             Case::new(k, n, 130, kind, [columns, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 9, false).check(&all());
             Case::new(m, k, n, kind, [ROW_MAJOR, columns, ROW_MAJOR, ROW_MAJOR], 9, false).check(&all());
             Case::new(n, k, m, kind, [page, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 9, false).check(&all());
@@ -209,7 +210,7 @@ fn colliding_rows() {
         }
     }
     for (m, k, n) in [(8, 700, 1000), (16, 300, 1000), (30, 40, 1000), (20, 1100, 1000), (70, 20, 1000)] {
-        for kind in kinds() {
+        for kind in kinds.by_ref().take(10) {
             Case::new(m, k, n, kind, [ROW_MAJOR, page, ROW_MAJOR, ROW_MAJOR], 8, false).check(&all());
         }
     }

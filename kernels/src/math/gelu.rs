@@ -1,28 +1,40 @@
 //! [`reference`](crate::reference)'s GELU, on vectors.
 
-use super::{logistic_slope, positive, series, times_logistic};
+use super::{all, logistic_slope, positive, power, series, times_logistic};
 use crate::reference::*;
 use crate::simd::Simd;
 
 /// `x·Φ(x)`.
 #[inline(always)]
 pub(crate) fn gelu<S: Simd>(s: S, x: S::F) -> S::F {
-    let a = s.lesser(s.splat(GELU_LIMIT), s.abs(x));
-    let (n, em1) = bell(s, a);
+    let a = s.abs(x);
+    // The power of two is normal.
+    if all(s, s.le(a, s.splat(13.0))) {
+        gelu_of::<S, true>(s, x, a)
+    } else {
+        gelu_of::<S, false>(s, x, s.lesser(s.splat(GELU_LIMIT), a))
+    }
+}
+
+#[inline(always)]
+fn gelu_of<S: Simd, const USUAL: bool>(s: S, x: S::F, a: S::F) -> S::F {
+    let (z, em1) = bell(s, a);
     let (centre, rest) = minus_tail(s, a);
     let g = s.mul(a, centre);
     let rest = s.fma(a, rest, s.fma(a, centre, s.neg(g)));
-    s.add(s.scale(s.add(s.fma(g, em1, s.fma(rest, em1, rest)), g), n), positive(s, x))
+    let sum = s.add(s.fma(g, em1, s.fma(rest, em1, rest)), g);
+    let scaled = if USUAL { s.mul(sum, power(s, z)) } else { s.scale(sum, s.sub(z, s.splat(ROUND))) };
+    s.add(scaled, positive(s, x))
 }
 
 /// The derivative of `gelu`.
 #[inline(always)]
 pub(crate) fn gelu_slope<S: Simd>(s: S, x: S::F) -> S::F {
     let a = s.lesser(s.splat(GELU_LIMIT), s.abs(x));
-    let (n, em1) = bell(s, a);
+    let (z, em1) = bell(s, a);
     let (centre, rest) = minus_tail(s, a);
     let y = s.fma(a, s.splat(-INVERSE_ROOT_2_PI), s.neg(s.add(centre, rest)));
-    let below = s.scale(s.fma(y, em1, y), n);
+    let below = s.scale(s.fma(y, em1, y), s.sub(z, s.splat(ROUND)));
     s.select(s.lt(x, s.splat(0.0)), below, s.sub(s.splat(1.0), below))
 }
 
@@ -31,7 +43,7 @@ pub(crate) fn gelu_slope<S: Simd>(s: S, x: S::F) -> S::F {
 pub(crate) fn gelu_tanh<S: Simd>(s: S, x: S::F) -> S::F {
     let a = s.lesser(s.splat(GELU_TANH_LIMIT), s.abs(x));
     let (z, em1) = exp_2u(s, a, s.mul(a, a));
-    times_logistic(s, x, a, z, em1)
+    times_logistic::<S, false>(s, x, a, z, em1)
 }
 
 /// The derivative of `gelu_tanh`.
@@ -44,15 +56,16 @@ pub(crate) fn gelu_tanh_slope<S: Simd>(s: S, x: S::F) -> S::F {
     logistic_slope(s, x, k, z, em1)
 }
 
-/// `(n, s)` with `e^(−a²/2) = 2^n·(1 + s)`.
+/// `(z, s)` with `e^(−a²/2) = 2^(z − ROUND)·(1 + s)`.
 #[inline(always)]
 fn bell<S: Simd>(s: S, a: S::F) -> (S::F, S::F) {
     let half = s.mul(a, s.splat(-0.5));
     let y = s.mul(half, a);
     let y_low = s.fma(half, a, s.neg(y));
-    let n = s.sub(s.add(s.fma(y, s.splat(LOG2_E), s.splat(ROUND_SHIFT)), s.splat(ROUND)), s.splat(ROUND));
+    let z = s.add(s.fma(y, s.splat(LOG2_E), s.splat(ROUND_SHIFT)), s.splat(ROUND));
+    let n = s.sub(z, s.splat(ROUND));
     let r = s.fma(n, s.splat(-LN2_LO), s.add(s.fma(n, s.splat(-LN2_HI), y), y_low));
-    (n, series(s, r, &EXP))
+    (z, series(s, r, &EXP))
 }
 
 /// `−(1 − Φ(a))·e^(a²/2)` as a sum: its value at a point near `a`, and the rest.

@@ -91,6 +91,10 @@ impl Simd for Avx2 {
         self.0.avx._mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)
     }
     #[inline(always)]
+    fn all(self, mask: __m256) -> bool {
+        self.0.avx._mm256_movemask_ps(mask) == 0xff
+    }
+    #[inline(always)]
     fn select(self, mask: __m256, yes: __m256, no: __m256) -> __m256 {
         self.0.avx._mm256_blendv_ps(no, yes, mask)
     }

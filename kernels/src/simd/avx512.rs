@@ -18,6 +18,7 @@ impl Simd for Avx512 {
     const TILE_ROWS: TileRows = TileRows { one: 14, two: 14, three: 9, four: 6, eight: 3 };
     const TURNED_ROWS: [usize; 2] = [11, 11];
     const PARTIAL_ROWS: usize = usize::MAX;
+    const SCALES: bool = true;
 
     #[inline(always)]
     fn single(self) -> PortableFma {
@@ -89,6 +90,10 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn eq(self, a: __m512, b: __m512) -> __mmask16 {
         self.0.avx512f._mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b)
+    }
+    #[inline(always)]
+    fn all(self, mask: __mmask16) -> bool {
+        mask == 0xffff
     }
     #[inline(always)]
     fn select(self, mask: __mmask16, yes: __m512, no: __m512) -> __m512 {

@@ -82,6 +82,10 @@ impl Simd for Neon {
         self.0.neon.vceqq_f32(a, b)
     }
     #[inline(always)]
+    fn all(self, mask: uint32x4_t) -> bool {
+        self.0.neon.vminvq_u32(mask) != 0
+    }
+    #[inline(always)]
     fn select(self, mask: uint32x4_t, yes: float32x4_t, no: float32x4_t) -> float32x4_t {
         self.0.neon.vbslq_f32(mask, yes, no)
     }

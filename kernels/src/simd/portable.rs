@@ -80,6 +80,10 @@ macro_rules! portable_operations {
             a == b
         }
         #[inline(always)]
+        fn all(self, mask: bool) -> bool {
+            mask
+        }
+        #[inline(always)]
         fn select(self, mask: bool, yes: f32, no: f32) -> f32 {
             if mask { yes } else { no }
         }

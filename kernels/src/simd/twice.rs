@@ -28,6 +28,7 @@ impl<S: Simd> Simd for Twice<S> {
     const TILE_ROWS: TileRows = S::TILE_ROWS;
     const TURNED_ROWS: [usize; 2] = S::TURNED_ROWS;
     const PARTIAL_ROWS: usize = S::PARTIAL_ROWS;
+    const SCALES: bool = S::SCALES;
 
     #[inline(always)]
     fn single(self) -> S::Single {
@@ -61,6 +62,11 @@ impl<S: Simd> Simd for Twice<S> {
     #[inline(always)]
     fn look_up(self, table: &[f32; 16], index: Self::U) -> Self::F {
         (self.0.look_up(table, index.0), self.0.look_up(table, index.1))
+    }
+    #[inline(always)]
+    fn all(self, mask: Self::M) -> bool {
+        // One branch for both.
+        self.0.all(mask.0) & self.0.all(mask.1)
     }
     #[inline(always)]
     fn split(self, x: Self::F) -> (Self::F, Self::F) {
