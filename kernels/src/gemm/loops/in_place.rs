@@ -1,14 +1,18 @@
 //! Operands read as they lie.
 
 use super::super::blocking::{balanced, k_block_len, pair_width, tile_rows, tile_width};
+use super::super::epilogue::{Block, Finish};
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile};
 use super::Loops;
+use crate::caches::second_level_bytes;
 use crate::simd::Simd;
 
 impl<S: Simd> Loops<'_, S> {
     /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy.
     #[inline(always)]
     pub(super) unsafe fn run_in_place(&self) {
+        // An epilogue is faster on whole rows, as long as they are near.
+        let later = self.sums_in_c() && !matches!(self.finish, Finish::Store);
         if self.m > tile_rows(S::TILE_ROWS, 2) && self.n >= 256 && self.k <= 128 {
             // Short sums, whose results are most of the traffic: C is written in whole rows.
             // 1. Tiles of rows, as equal as they come.
@@ -20,12 +24,17 @@ impl<S: Simd> Loops<'_, S> {
                 while jc < self.n {
                     let width = tile_width::<S>(self.m, self.n - jc, self.packed);
                     // SAFETY: the tile lies inside the product.
-                    jc += unsafe { self.tile_in_place(false, ir, rows, jc, width) };
+                    jc += unsafe { self.tile_in_place(false, ir, rows, jc, width, !later) };
+                }
+                if later {
+                    // SAFETY: the rows lie inside the product, and their sums are complete.
+                    unsafe { self.finish_rows(ir, rows) }
                 }
             }
             return;
         }
         let asks = self.asks();
+        let later = later && self.m.saturating_mul(self.n) <= second_level_bytes() / 4 / size_of::<f32>();
         let mut jc = 0;
         // 1. Panels of B, as wide as a tile; each stays in the first-level cache as far as it fits.
         while jc < self.n {
@@ -40,15 +49,37 @@ impl<S: Simd> Loops<'_, S> {
             for index in 0..self.m.div_ceil(max_rows) {
                 let (ir, rows) = balanced(self.m, max_rows, index);
                 // SAFETY: the tile lies inside the product.
-                cols = unsafe { self.tile_in_place(asks && index == 0, ir, rows, jc, width) };
+                cols = unsafe { self.tile_in_place(asks && index == 0, ir, rows, jc, width, !later) };
             }
             jc += cols;
         }
+        if later {
+            // SAFETY: the block is the product, and its sums are complete.
+            unsafe { self.finish_rows(0, self.m) }
+        }
+    }
+
+    /// Brings sums in C, whole rows of them, through the epilogue.
+    #[inline(always)]
+    unsafe fn finish_rows(&self, ir: usize, rows: usize) {
+        let (row, col) = (self.row + ir, self.col);
+        let c = self.c_as_seen().at(row, col);
+        let block = Block { sums: c.ptr, sums_row_stride: c.row_stride, rows, cols: self.n, row, col, turned: false };
+        // SAFETY: the caller's promise.
+        unsafe { self.finish_seen(block) }
     }
 
     /// One tile of operands as they lie, `width` vectors from column `jc` on; gives the number of its columns.
     #[inline(always)]
-    unsafe fn tile_in_place(&self, asks: bool, ir: usize, rows: usize, jc: usize, width: usize) -> usize {
+    unsafe fn tile_in_place(
+        &self,
+        asks: bool,
+        ir: usize,
+        rows: usize,
+        jc: usize,
+        width: usize,
+        complete: bool,
+    ) -> usize {
         let cols = (width * S::LANES).min(self.n - jc);
         let a = self.a.at(ir, 0);
         let tile = Tile {
@@ -66,7 +97,7 @@ impl<S: Simd> Loops<'_, S> {
             ..Tile::EMPTY
         };
         // SAFETY: the caller puts the tile inside the product.
-        unsafe { self.tile(tile, ir, jc, rows, cols, width, None, true) };
+        unsafe { self.tile(tile, ir, jc, rows, cols, width, None, complete) };
         cols
     }
 }
