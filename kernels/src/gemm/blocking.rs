@@ -96,7 +96,7 @@ pub(super) const fn rows_collide(row_stride: usize) -> bool {
 
 /// Whether elements so many apart fall into one set of a first-level cache: they are pages apart.
 pub(super) const fn pages_apart(stride: usize) -> bool {
-    stride.is_multiple_of(4096 / size_of::<f32>())
+    stride > 0 && stride.is_multiple_of(4096 / size_of::<f32>())
 }
 
 /// The width of a tile that asks for rows of B, for what remains of a row of C: two vectors, if they are there.

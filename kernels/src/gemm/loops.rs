@@ -9,7 +9,7 @@ mod turning;
 
 pub(super) use one_tile::OneTile;
 
-use super::blocking::{MAX_TILE, pages_apart, rows_collide, stream_rows, tile_rows, tile_width};
+use super::blocking::{MAX_TILE, copying_rows, pages_apart, rows_collide, stream_rows, tile_rows, tile_width};
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::microkernel::{Tile, sum_tile};
 use super::pack::Operand;
@@ -219,6 +219,7 @@ impl<S: Simd> Loops<'_, S> {
     fn a_waits(&self) -> bool {
         self.a.row_stride == 1
             && pages_apart(self.a.col_stride)
+            && self.m >= copying_rows::<S>()
             && self.m.min(tile_rows(S::TILE_ROWS, 2)) < FILL
             && self.n >= 8 * S::LANES
             && self.k > FILL
