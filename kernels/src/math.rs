@@ -8,11 +8,10 @@ pub(crate) use gelu::{gelu, gelu_slope, gelu_tanh, gelu_tanh_slope};
 use crate::reference::*;
 use crate::simd::Simd;
 
-/// Whether `usual` holds in every lane, so that fewer operations give the same bits. Not asked where these are single instructions, nor where a lane is all
-/// that there is: code is what counts there.
+/// Whether `usual` holds in every lane, so that fewer operations give the same bits; asked only where that [pays](Simd::ASKS).
 #[inline(always)]
 fn all<S: Simd>(s: S, usual: S::M) -> bool {
-    !S::SCALES && S::LANES > 1 && s.all(usual)
+    S::ASKS && s.all(usual)
 }
 
 /// `e^x`.

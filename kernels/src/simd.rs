@@ -72,8 +72,8 @@ pub trait Simd: Copy {
     const TURNED_ROWS: [usize; 2];
     /// Largest number of rows of a tile that is wider than a vector and reads the last one in part, which some instruction sets pay for in the inner loop.
     const PARTIAL_ROWS: usize;
-    /// Whether [`scale`](Self::scale) and [`split`](Self::split) are an instruction or two, and not worth avoiding.
-    const SCALES: bool = false;
+    /// Whether [`scale`](Self::scale) and [`split`](Self::split) take so many instructions that it pays to ask whether a whole vector can do without.
+    const ASKS: bool;
 
     fn single(self) -> Self::Single;
     /// Runs `kernel` in a function of its own, compiled with the target features of this token. (Never inlined: registers are allocated well

@@ -219,7 +219,7 @@ fn colliding_rows() {
 /// Column sums are the product with a row of ones, which takes the memory of one.
 #[test]
 fn column_sums() {
-    for (rows, cols) in [(1, 1), (64, 10), (700, 33)] {
+    for (rows, cols) in [(1, 1), (64, 10), (700, 33), (64, 200), (700, 300)] {
         let x = Owned::random(rows, cols, ROW_MAJOR, 3, false);
         let expected: Vec<f32> = (0..cols).map(|j| reference::column_sum(x.view(), j)).collect();
         let ones = Mat::with_strides(&[1.0], 1, rows, 1, 0).unwrap();
@@ -232,9 +232,17 @@ fn column_sums() {
     }
 }
 
-/// A single row or column may have any stride, even one that no pointer could follow.
+/// A single row or column, and what is empty, may have any stride, even one that no pointer could follow.
 #[test]
 fn unused_strides_may_be_anything() {
+    let tall = Mat::with_strides(&[], 20, 0, usize::MAX, 1).unwrap();
+    let wide = Mat::with_strides(&[], 0, 200, 1, usize::MAX).unwrap();
+    for isa in all() {
+        let mut c = vec![f32::NAN; 20 * 200];
+        let mut scratch = vec![f32::NAN; gemm_scratch_len(20, 0, 200)];
+        gemm(isa, tall, wide, MatMut::new(&mut c, 20, 200).unwrap(), Epilogue::Store, &mut scratch).unwrap();
+        assert_eq!(c, [0.0; 20 * 200]);
+    }
     let (a, b) = ([2.0], vec![3.0; 400]);
     let a = Mat::with_strides(&a, 1, 1, usize::MAX, usize::MAX).unwrap();
     let b = Mat::with_strides(&b, 1, 200, usize::MAX, 2).unwrap();

@@ -91,7 +91,7 @@ pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usi
 
 /// Whether rows so many elements apart fall into the same few sets of a cache with 64 sets of 64-byte lines.
 pub(super) const fn rows_collide(row_stride: usize) -> bool {
-    row_stride.is_multiple_of(2048 / size_of::<f32>())
+    row_stride > 0 && row_stride.is_multiple_of(2048 / size_of::<f32>())
 }
 
 /// Whether elements so many apart fall into one set of a first-level cache: they are pages apart.
@@ -99,7 +99,7 @@ pub(super) const fn pages_apart(stride: usize) -> bool {
     stride > 0 && stride.is_multiple_of(4096 / size_of::<f32>())
 }
 
-/// The width of a tile that asks for rows of B, for what remains of a row of C: two vectors, if they are there.
+/// The width of a tile of strips, or of one that asks for rows of B, for what remains of a row of C: two vectors, if they are there.
 #[inline(always)]
 pub(super) fn pair_width<S: Simd>(rows: usize, cols: usize) -> usize {
     let whole = rows <= S::PARTIAL_ROWS || cols >= 2 * S::LANES;

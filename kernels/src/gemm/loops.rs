@@ -25,7 +25,7 @@ pub(super) struct Product<'a, 'c> {
     pub b: Factor<'a>,
     pub c: &'a mut MatMut<'c>,
     pub finish: &'a Finish,
-    /// At a cache line, with room for [`layout`] in either order.
+    /// At a cache line, with room for [`layout`](super::scratch::layout) in either order.
     pub scratch: *mut f32,
 }
 
@@ -177,7 +177,7 @@ impl<S: Simd> Loops<'_, S> {
 
     /// # Safety
     /// `a`, `b` and `c` (and the operands of `finish`) have the shapes `(m, k)`, `(k, n)`, `(m, n)`; `c` and states are this thread's
-    /// alone; `scratch` has room for [`layout`]`(m, k, n)`.
+    /// alone; `scratch` has room for [`layout`](super::scratch::layout)`(m, k, n)`.
     #[inline(always)]
     unsafe fn run(&self) {
         let a_direct = self.a.row_stride == 1 || self.a.col_stride == 1;
@@ -214,27 +214,31 @@ impl<S: Simd> Loops<'_, S> {
         pages_apart(self.b.row_stride)
     }
 
-    /// Whether an A whose columns lie a multiple of a page apart, and are read by many panels, keeps these waiting as [`waits`](Self::waits) says.
+    /// Whether a tile takes fewer cycles for a row of B (of two vectors: as many as it has rows) than a line takes to come where others are due: lines of one
+    /// set of the first-level cache come one after the other, each in the time of a dozen cycles.
+    #[inline(always)]
+    fn outruns_fills(&self) -> bool {
+        S::LANES > 1
+            && !self.packed
+            && self.k > FILL
+            && self.m.div_ceil(self.m.div_ceil(tile_rows(S::TILE_ROWS, 2))) < FILL
+    }
+
+    /// Whether an A whose columns lie a multiple of a page apart, and are read by many panels, keeps tiles waiting.
     #[inline(always)]
     fn a_waits(&self) -> bool {
         self.a.row_stride == 1
             && pages_apart(self.a.col_stride)
             && self.m >= copying_rows::<S>()
-            && self.m.min(tile_rows(S::TILE_ROWS, 2)) < FILL
             && self.n >= 8 * S::LANES
-            && self.k > FILL
+            && self.outruns_fills()
     }
 
-    /// Whether a near B read as it lies keeps tiles waiting: no tile of rows finds what the one before has read, and lines of one set come one after the
-    /// other, each in the time of a dozen cycles, where a tile of two vectors takes as many for a row of B as it has rows.
+    /// Whether a near B read as it lies keeps tiles waiting: its rows lie a multiple of a page apart, so that no tile of rows finds what the one before has
+    /// read.
     #[inline(always)]
     fn waits(&self) -> bool {
-        let tallest = tile_rows(S::TILE_ROWS, 2);
-        !self.packed
-            && self.panels_collide()
-            && self.m > tallest
-            && self.m.div_ceil(self.m.div_ceil(tallest)) < FILL
-            && self.k > FILL
+        self.panels_collide() && self.m > tile_rows(S::TILE_ROWS, 2) && self.outruns_fills()
     }
 
     /// Whether a far B can be read as it lies, the first tile asking for its rows ahead: there is no second tile, or a panel of B fits the second-level
@@ -268,6 +272,19 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     fn sums_in_c(&self) -> bool {
         self.finish.overwrites() && self.c_as_seen().col_stride == 1
+    }
+
+    /// Brings complete sums of `rows × cols`, which lie in C or `stride` elements from row to row in `sums`, through the epilogue.
+    ///
+    /// # Safety
+    /// As [`finish_block`].
+    #[inline(always)]
+    unsafe fn finish_at(&self, sums: Option<(*const f32, usize)>, row: usize, col: usize, rows: usize, cols: usize) {
+        let (row, col) = (self.row + row, self.col + col);
+        let c = self.c_as_seen().at(row, col);
+        let (sums, sums_row_stride) = sums.unwrap_or((c.ptr, c.row_stride));
+        // SAFETY: the caller's promise.
+        unsafe { self.finish_seen(Block { sums, sums_row_stride, rows, cols, row, col, turned: false }) }
     }
 
     /// Brings a block, its place given as the loops see it, through the epilogue.

@@ -17,9 +17,10 @@ impl Operand {
         Operand { ptr: view.as_ptr(), row_stride: view.row_stride(), col_stride: view.col_stride() }
     }
 
-    /// The operand whose first element is `(row, col)` of this one.
+    /// The operand whose first element is `(row, col)` of this one. (Strides of an empty operand may be anything.)
     pub fn at(self, row: usize, col: usize) -> Operand {
-        Operand { ptr: self.ptr.wrapping_add(row * self.row_stride + col * self.col_stride), ..self }
+        let offset = row.wrapping_mul(self.row_stride).wrapping_add(col.wrapping_mul(self.col_stride));
+        Operand { ptr: self.ptr.wrapping_add(offset), ..self }
     }
 
     pub fn t(self) -> Operand {

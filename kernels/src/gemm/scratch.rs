@@ -2,7 +2,9 @@
 
 use super::blocking::{K_BLOCK, MAX_LANES, MAX_NC, STREAM_ROWS, STREAM_SUMS, SUM_ROWS};
 
-/// The parts of the scratch for a product of `m × k` by `k × n`, in elements.
+/// The parts of the scratch for a product of `m × k` by `k × n`, in elements, as the packed way needs them. The others share them: strips keep sums, chains
+/// and a copied panel in the first; columns that are copied before they are turned lie in the first two, their sums in the third; streams keep theirs at
+/// the beginning.
 pub(super) struct Layout {
     /// A packed block of B: `k_block × n` columns, up to `MAX_NC`, padded to whole tiles.
     pub b: usize,

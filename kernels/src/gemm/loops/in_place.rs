@@ -1,7 +1,7 @@
 //! Operands read as they lie.
 
 use super::super::blocking::{balanced, k_block_len, pair_width, tile_rows, tile_width};
-use super::super::epilogue::{Block, Finish};
+use super::super::epilogue::Finish;
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile};
 use super::Loops;
 use crate::caches::second_level_bytes;
@@ -28,7 +28,7 @@ impl<S: Simd> Loops<'_, S> {
                 }
                 if later {
                     // SAFETY: the rows lie inside the product, and their sums are complete.
-                    unsafe { self.finish_rows(ir, rows) }
+                    unsafe { self.finish_at(None, ir, 0, rows, self.n) }
                 }
             }
             return;
@@ -55,18 +55,8 @@ impl<S: Simd> Loops<'_, S> {
         }
         if later {
             // SAFETY: the block is the product, and its sums are complete.
-            unsafe { self.finish_rows(0, self.m) }
+            unsafe { self.finish_at(None, 0, 0, self.m, self.n) }
         }
-    }
-
-    /// Brings sums in C, whole rows of them, through the epilogue.
-    #[inline(always)]
-    unsafe fn finish_rows(&self, ir: usize, rows: usize) {
-        let (row, col) = (self.row + ir, self.col);
-        let c = self.c_as_seen().at(row, col);
-        let block = Block { sums: c.ptr, sums_row_stride: c.row_stride, rows, cols: self.n, row, col, turned: false };
-        // SAFETY: the caller's promise.
-        unsafe { self.finish_seen(block) }
     }
 
     /// One tile of operands as they lie, `width` vectors from column `jc` on; gives the number of its columns.

@@ -3,7 +3,7 @@
 use super::super::blocking::{
     MAX_LANES, SUM_ROWS, balanced, copying_rows, k_block_len, packed_cols, rows_collide, tile_width,
 };
-use super::super::epilogue::{Block, Finish};
+use super::super::epilogue::Finish;
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
 use super::super::scratch::{Layout, a_row_len, layout};
@@ -99,18 +99,8 @@ impl<S: Simd> Loops<'_, S> {
                         }
                         // Sums in C go through the epilogue in whole rows, the longer the better.
                         if last_block && in_c && !matches!(self.finish, Finish::Store) {
-                            let c = self.c_as_seen().at(self.row + oc + ir, self.col + jc);
-                            let block = Block {
-                                sums: c.ptr,
-                                sums_row_stride: c.row_stride,
-                                rows,
-                                cols: nc,
-                                row: self.row + oc + ir,
-                                col: self.col + jc,
-                                turned: false,
-                            };
                             // SAFETY: the block lies inside the product, and its sums are complete.
-                            unsafe { self.finish_seen(block) }
+                            unsafe { self.finish_at(None, oc + ir, jc, rows, nc) }
                         }
                     }
                 }

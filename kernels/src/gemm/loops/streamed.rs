@@ -1,7 +1,6 @@
 //! A far B that streams past a few rows of A.
 
 use super::super::blocking::{MAX_LANES, STREAM_SUMS, STREAMED, balanced, k_block_len, rows_in_stream};
-use super::super::epilogue::Block;
 use super::super::stream::Stream;
 use super::Loops;
 use crate::simd::Simd;
@@ -48,17 +47,8 @@ impl<S: Simd> Loops<'_, S> {
                     }
                 }
             }
-            let block = Block {
-                sums: total,
-                sums_row_stride: stride,
-                rows: self.m,
-                cols,
-                row: self.row,
-                col: self.col + jc,
-                turned: false,
-            };
             // SAFETY: the block lies inside the product, and its sums are complete.
-            unsafe { self.finish_seen(block) }
+            unsafe { self.finish_at(Some((total, stride)), 0, jc, self.m, cols) }
         }
     }
 }

@@ -1,7 +1,6 @@
 //! B in strips: some of its rows meet all rows of A before the next are read.
 
 use super::super::blocking::{balanced, copying_rows, k_block_len, pair_width, rows_collide, tile_rows};
-use super::super::epilogue::Block;
 use super::super::microkernel::{ASKED_COLS, Ask, Lies, Tile, sum_tile};
 use super::super::scratch::{Layout, layout};
 use super::Loops;
@@ -93,7 +92,7 @@ impl<S: Simd> Loops<'_, S> {
                                 last,
                                 c_last: S::LANES,
                             };
-                            // (It asks for a row with every four that it reads.)
+                            // (It asks for a row with every four that it reads; a narrow or partial one at the end of C for none.)
                             asked += k / 4;
                             // SAFETY: the tile lies inside the product, its sums and its copy in the scratch.
                             unsafe { sum_tile(self.simd, rows, width, &tile) }
@@ -102,17 +101,8 @@ impl<S: Simd> Loops<'_, S> {
                     }
                 }
             }
-            let block = Block {
-                sums,
-                sums_row_stride: STRIP,
-                rows: self.m,
-                cols: strip,
-                row: self.row,
-                col: self.col + sc,
-                turned: false,
-            };
             // SAFETY: the block lies inside the product, and its sums are complete.
-            unsafe { self.finish_seen(block) }
+            unsafe { self.finish_at(Some((sums, STRIP)), 0, sc, self.m, strip) }
         }
     }
 }
