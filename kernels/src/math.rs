@@ -8,10 +8,10 @@ pub(crate) use gelu::{gelu, gelu_slope, gelu_tanh, gelu_tanh_slope};
 use crate::reference::*;
 use crate::simd::Simd;
 
-/// Whether `usual` holds in every lane, so that fewer operations give the same bits; asked only where that [pays](Simd::ASKS).
+/// Whether `usual` holds in every lane, so that fewer operations give the same bits; asked only where that [pays](Simd::SHORT_WAYS).
 #[inline(always)]
 fn all<S: Simd>(s: S, usual: S::M) -> bool {
-    S::ASKS && s.all(usual)
+    S::SHORT_WAYS && s.all(usual)
 }
 
 /// `e^x`.
@@ -46,14 +46,18 @@ pub(crate) fn ln<S: Simd>(s: S, x: S::F) -> S::F {
 pub(crate) fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
     let a = s.abs(x);
     // t is at least 2^−22, and 1 + t exact.
-    if all(s, s.le(a, s.splat(15.5))) { sigmoid_of::<S, true>(s, x, a) } else { sigmoid_of::<S, false>(s, x, a) }
+    if all(s, s.le(a, s.splat(15.5))) {
+        sigmoid_of::<S, true>(s, x, a)
+    } else {
+        sigmoid_of::<S, false>(s, x, s.lesser(s.splat(104.0), a))
+    }
 }
 
 #[inline(always)]
 fn sigmoid_of<S: Simd, const USUAL: bool>(s: S, x: S::F, a: S::F) -> S::F {
     let one = s.splat(1.0);
     // −n in place of the reference's n, so that z holds t; the roundings are symmetric.
-    let (z, r) = reduce(s, if USUAL { a } else { s.lesser(s.splat(104.0), a) }, -1.0, -ROUND_SHIFT);
+    let (z, r) = reduce(s, a, -1.0, -ROUND_SHIFT);
     let em1 = series(s, r, &EXP);
     let t = power(s, if USUAL { z } else { s.greater(z, s.splat(ROUND - 64.0)) });
     let b = s.add(one, t);
@@ -120,13 +124,16 @@ pub(crate) fn elu<S: Simd>(s: S, x: S::F) -> S::F {
 pub(crate) fn silu<S: Simd>(s: S, x: S::F) -> S::F {
     let a = s.abs(x);
     if all(s, s.le(a, s.splat(40.0))) {
-        let (z, em1) = minus_exp(s, a);
-        times_logistic::<S, true>(s, x, a, z, em1)
+        silu_of::<S, true>(s, x, a)
     } else {
-        let a = s.lesser(s.splat(110.0), a);
-        let (z, em1) = minus_exp(s, a);
-        times_logistic::<S, false>(s, x, a, z, em1)
+        silu_of::<S, false>(s, x, s.lesser(s.splat(110.0), a))
     }
+}
+
+#[inline(always)]
+fn silu_of<S: Simd, const USUAL: bool>(s: S, x: S::F, a: S::F) -> S::F {
+    let (z, em1) = minus_exp(s, a);
+    times_logistic::<S, USUAL>(s, x, a, z, em1)
 }
 
 /// The derivative of `silu`.

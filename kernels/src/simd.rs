@@ -73,7 +73,7 @@ pub trait Simd: Copy {
     /// Largest number of rows of a tile that is wider than a vector and reads the last one in part, which some instruction sets pay for in the inner loop.
     const PARTIAL_ROWS: usize;
     /// Whether [`scale`](Self::scale) and [`split`](Self::split) take so many instructions that it pays to ask whether a whole vector can do without.
-    const ASKS: bool;
+    const SHORT_WAYS: bool;
 
     fn single(self) -> Self::Single;
     /// Runs `kernel` in a function of its own, compiled with the target features of this token. (Never inlined: registers are allocated well

@@ -95,6 +95,18 @@ impl Kernel for &mut Product<'_, '_> {
 /// Cycles from one line of a set of the first-level cache to the next that comes there.
 const FILL: usize = 12;
 
+/// How a product is computed: a file each.
+enum Way {
+    /// `asks`: its first tile of rows asks for rows of B ahead.
+    InPlace {
+        asks: bool,
+    },
+    Turning,
+    Streamed,
+    Strips,
+    Packed,
+}
+
 /// The loops around the microkernel, for a product whose vectors run along the rows of B.
 #[derive(Clone, Copy)]
 struct Loops<'a, S> {
@@ -180,25 +192,41 @@ impl<S: Simd> Loops<'_, S> {
     /// alone; `scratch` has room for [`layout`](super::scratch::layout)`(m, k, n)`.
     #[inline(always)]
     unsafe fn run(&self) {
-        let a_direct = self.a.row_stride == 1 || self.a.col_stride == 1;
         // SAFETY: the caller's promise is that of each.
         unsafe {
-            if self.b.col_stride != 1 {
-                if self.turns() { self.run_turning() } else { self.run_packed() }
-            } else if const { S::LANES > 1 } && self.far() && self.m <= stream_rows::<S>() {
-                self.run_streamed()
-            } else if !a_direct || self.a_waits() {
-                self.run_packed()
-            } else if const { S::LANES == 1 } || self.asks() {
-                self.run_in_place()
-            } else if self.wants_strips() {
-                self.run_strips()
-            } else if self.far() || self.waits() {
-                self.run_packed()
-            } else {
-                self.run_in_place()
+            match self.way() {
+                Way::InPlace { asks } => self.run_in_place(asks),
+                Way::Turning => self.run_turning(),
+                Way::Streamed => self.run_streamed(),
+                Way::Strips => self.run_strips(),
+                Way::Packed => self.run_packed(),
             }
         }
+    }
+
+    /// The way that is fastest for how the operands lie.
+    #[inline(always)]
+    fn way(&self) -> Way {
+        let a_direct = self.a.row_stride == 1 || self.a.col_stride == 1;
+        if self.b.col_stride != 1 {
+            return if self.turns() { Way::Turning } else { Way::Packed };
+        }
+        if const { S::LANES == 1 } {
+            return if a_direct { Way::InPlace { asks: false } } else { Way::Packed };
+        }
+        if self.far() && self.m <= stream_rows::<S>() {
+            return Way::Streamed;
+        }
+        if !a_direct || self.a_waits() {
+            return Way::Packed;
+        }
+        if self.asks() {
+            return Way::InPlace { asks: true };
+        }
+        if self.wants_strips() {
+            return Way::Strips;
+        }
+        if self.far() || self.waits() { Way::Packed } else { Way::InPlace { asks: false } }
     }
 
     /// Whether B comes from afar: the second-level cache cannot hold it.
@@ -248,8 +276,7 @@ impl<S: Simd> Loops<'_, S> {
         const MOST_ROWS: usize = 512;
         const PANELS: usize = 4;
         let panel_bytes = self.k.saturating_mul(2 * S::LANES * size_of::<f32>());
-        S::LANES > 1
-            && self.far()
+        self.far()
             && (self.m <= tile_rows(S::TILE_ROWS, 2)
                 || self.m <= MOST_ROWS
                     && !rows_collide(self.b.row_stride)
@@ -281,19 +308,13 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     unsafe fn finish_at(&self, sums: Option<(*const f32, usize)>, row: usize, col: usize, rows: usize, cols: usize) {
         let (row, col) = (self.row + row, self.col + col);
-        let c = self.c_as_seen().at(row, col);
-        let (sums, sums_row_stride) = sums.unwrap_or((c.ptr, c.row_stride));
-        // SAFETY: the caller's promise.
-        unsafe { self.finish_seen(Block { sums, sums_row_stride, rows, cols, row, col, turned: false }) }
-    }
-
-    /// Brings a block, its place given as the loops see it, through the epilogue.
-    ///
-    /// # Safety
-    /// As [`finish_block`].
-    #[inline(always)]
-    unsafe fn finish_seen(&self, block: Block) {
-        let block = if self.turned { Block { row: block.col, col: block.row, turned: true, ..block } } else { block };
+        let (sums, sums_row_stride) = sums.unwrap_or_else(|| {
+            let c = self.c_as_seen().at(row, col);
+            (c.ptr, c.row_stride)
+        });
+        let turned = self.turned;
+        let (row, col) = if turned { (col, row) } else { (row, col) };
+        let block = Block { sums, sums_row_stride, rows, cols, row, col, turned };
         // SAFETY: the caller's promise.
         unsafe { finish_block(self.simd, self.finish, block, self.c) }
     }
@@ -313,11 +334,10 @@ impl<S: Simd> Loops<'_, S> {
         complete: bool,
     ) {
         let mut buffer = core::mem::MaybeUninit::<[f32; MAX_TILE]>::uninit();
-        let (row, col) = (self.row + row, self.col + col);
         // (What a masked store wrote cannot be read again before it has reached the cache.)
         let masked = (complete || kept.is_some()) && tile.last < S::LANES && !matches!(self.finish, Finish::Store);
         (tile.c, tile.c_row_stride, tile.c_last) = if self.sums_in_c() && !masked {
-            let c = self.c_as_seen().at(row, col);
+            let c = self.c_as_seen().at(self.row + row, self.col + col);
             (c.ptr.cast_mut(), c.row_stride, tile.last)
         } else if let Some((kept, row_stride)) = kept {
             (kept, row_stride, S::LANES)
@@ -329,9 +349,7 @@ impl<S: Simd> Loops<'_, S> {
         unsafe {
             sum_tile(self.simd, rows, width, &tile);
             if complete && !(self.sums_in_c() && matches!(self.finish, Finish::Store)) {
-                let block =
-                    Block { sums: tile.c, sums_row_stride: tile.c_row_stride, rows, cols, row, col, turned: false };
-                self.finish_seen(block)
+                self.finish_at(Some((tile.c, tile.c_row_stride)), row, col, rows, cols)
             }
         }
     }

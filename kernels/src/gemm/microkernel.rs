@@ -19,9 +19,8 @@ pub(super) struct Tile {
     pub b_lies: Lies,
     /// Where the rows of B go, one vector after the other, to be read again; or null.
     pub copy: *mut f32,
-    /// What of B is asked for meanwhile, from rows that are `ask_stride` elements apart.
+    /// What of B is asked for meanwhile.
     pub ask: Ask,
-    pub ask_stride: usize,
     /// Where the sums go, row-major.
     pub c: *mut f32,
     pub c_row_stride: usize,
@@ -48,7 +47,6 @@ impl Tile {
         b_lies: Lies::Along,
         copy: core::ptr::null_mut(),
         ask: Ask::Nothing,
-        ask_stride: 0,
         c: core::ptr::null_mut(),
         c_row_stride: 0,
         add: false,
@@ -64,8 +62,12 @@ pub(super) enum Ask {
     Nothing,
     /// With each row of B that it reads, it asks for two vectors: of one row after the other from here on.
     Vectors(*const f32),
-    /// With each row of B that it reads, it asks for a cache line: with four rows for [`ASKED_COLS`] elements of a row, one row after the other from here on.
-    Lines(*const f32),
+    /// With each row of B that it reads, it asks for a cache line: with four rows for [`ASKED_COLS`] elements of a row, one row after the other from here on,
+    /// which are `stride` elements apart.
+    Lines {
+        from: *const f32,
+        stride: usize,
+    },
 }
 
 /// Elements of a row of B that [`Ask::Lines`] asks for.
@@ -121,7 +123,7 @@ pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile:
                         }
                     } else if tall && !tile.copy.is_null() {
                         match tile.ask {
-                            Ask::Lines(_) => sum!($rows, $width, COPYING, LINES),
+                            Ask::Lines { .. } => sum!($rows, $width, COPYING, LINES),
                             Ask::Vectors(_) => sum!($rows, $width, COPYING, VECTORS),
                             Ask::Nothing => sum!($rows, $width, COPYING, NOTHING),
                         }
@@ -129,7 +131,7 @@ pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile:
                         sum!($rows, $width, PARTIAL, NOTHING)
                     } else {
                         match tile.ask {
-                            Ask::Lines(_) if tall => sum!($rows, $width, WHOLE, LINES),
+                            Ask::Lines { .. } if tall => sum!($rows, $width, WHOLE, LINES),
                             Ask::Vectors(_) if tall => sum!($rows, $width, WHOLE, VECTORS),
                             _ => sum!($rows, $width, WHOLE, NOTHING),
                         }
@@ -199,9 +201,10 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
         }
         let mut start = 0;
         let mut copy = tile.copy;
-        let mut asked = match tile.ask {
-            Ask::Vectors(from) | Ask::Lines(from) => from,
-            Ask::Nothing => core::ptr::null(),
+        let (mut asked, asked_stride) = match tile.ask {
+            Ask::Vectors(from) => (from, tile.b_stride),
+            Ask::Lines { from, stride } => (from, stride),
+            Ask::Nothing => (core::ptr::null(), 0),
         };
         loop {
             let len = tile.k_block.min(tile.k - start);
@@ -285,7 +288,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                                 simd.prefetch_second_level(asked.wrapping_add($step * LINE));
                             }
                             if ASK == VECTORS || ASK == LINES && $step == 3 {
-                                asked = asked.wrapping_add(tile.ask_stride);
+                                asked = asked.wrapping_add(asked_stride);
                             }
                             if READ == COPYING {
                                 for (v, &vector) in row.iter().enumerate() {

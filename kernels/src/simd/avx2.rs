@@ -18,7 +18,7 @@ impl Simd for Avx2 {
     const TILE_ROWS: TileRows = TileRows { one: 10, two: 6, three: 4, four: 3, eight: 1 };
     const TURNED_ROWS: [usize; 2] = [10, 3];
     const PARTIAL_ROWS: usize = 3;
-    const ASKS: bool = true;
+    const SHORT_WAYS: bool = true;
 
     #[inline(always)]
     fn single(self) -> PortableFma {

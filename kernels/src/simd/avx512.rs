@@ -18,7 +18,7 @@ impl Simd for Avx512 {
     const TILE_ROWS: TileRows = TileRows { one: 14, two: 14, three: 9, four: 6, eight: 3 };
     const TURNED_ROWS: [usize; 2] = [11, 11];
     const PARTIAL_ROWS: usize = usize::MAX;
-    const ASKS: bool = false;
+    const SHORT_WAYS: bool = false;
 
     #[inline(always)]
     fn single(self) -> PortableFma {

@@ -18,7 +18,7 @@ impl Simd for Neon {
     const TILE_ROWS: TileRows = TileRows { one: 14, two: 12, three: 8, four: 6, eight: 3 };
     const TURNED_ROWS: [usize; 2] = [11, 11];
     const PARTIAL_ROWS: usize = 3;
-    const ASKS: bool = true;
+    const SHORT_WAYS: bool = true;
 
     #[inline(always)]
     fn single(self) -> PortableFma {

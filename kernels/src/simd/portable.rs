@@ -30,7 +30,7 @@ macro_rules! portable_operations {
         const TILE_ROWS: TileRows = TileRows { one: 2, two: 2, three: 0, four: 3, eight: 0 };
         const TURNED_ROWS: [usize; 2] = [0, 0];
         const PARTIAL_ROWS: usize = 3;
-        const ASKS: bool = false;
+        const SHORT_WAYS: bool = false;
 
         #[inline(always)]
         fn single(self) -> Self {

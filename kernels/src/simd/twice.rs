@@ -28,7 +28,7 @@ impl<S: Simd> Simd for Twice<S> {
     const TILE_ROWS: TileRows = S::TILE_ROWS;
     const TURNED_ROWS: [usize; 2] = S::TURNED_ROWS;
     const PARTIAL_ROWS: usize = S::PARTIAL_ROWS;
-    const ASKS: bool = S::ASKS;
+    const SHORT_WAYS: bool = S::SHORT_WAYS;
 
     #[inline(always)]
     fn single(self) -> S::Single {

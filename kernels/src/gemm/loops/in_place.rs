@@ -8,9 +8,12 @@ use crate::caches::second_level_bytes;
 use crate::simd::Simd;
 
 impl<S: Simd> Loops<'_, S> {
-    /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy.
+    /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy. Rows of a far B are asked for if `asks`.
+    ///
+    /// # Safety
+    /// That of [`run`](Self::run).
     #[inline(always)]
-    pub(super) unsafe fn run_in_place(&self) {
+    pub(super) unsafe fn run_in_place(&self, asks: bool) {
         // An epilogue is faster on whole rows, as long as they are near.
         let later = self.sums_in_c() && !matches!(self.finish, Finish::Store);
         if self.m > tile_rows(S::TILE_ROWS, 2) && self.n >= 256 && self.k <= 128 {
@@ -33,7 +36,6 @@ impl<S: Simd> Loops<'_, S> {
             }
             return;
         }
-        let asks = self.asks();
         let later = later && self.m.saturating_mul(self.n) <= second_level_bytes() / 4 / size_of::<f32>();
         let mut jc = 0;
         // 1. Panels of B, as wide as a tile; each stays in the first-level cache as far as it fits.
@@ -82,7 +84,6 @@ impl<S: Simd> Loops<'_, S> {
             b_stride: self.b.row_stride,
             b_lies: if self.packed { Lies::Padded } else { Lies::Along },
             ask: if asks { Ask::Vectors(self.b.at(AHEAD, jc).ptr) } else { Ask::Nothing },
-            ask_stride: self.b.row_stride,
             last: cols - (width - 1) * S::LANES,
             ..Tile::EMPTY
         };

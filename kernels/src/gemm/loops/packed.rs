@@ -12,6 +12,9 @@ use crate::simd::Simd;
 
 impl<S: Simd> Loops<'_, S> {
     /// Operands copied block by block in the order in which the microkernel reads them.
+    ///
+    /// # Safety
+    /// That of [`run`](Self::run).
     #[inline(always)]
     pub(super) unsafe fn run_packed(&self) {
         let Layout { b: b_len, a: a_len, .. } = layout(self.m, self.k, self.n);
@@ -84,7 +87,6 @@ impl<S: Simd> Loops<'_, S> {
                                 b_lies: Lies::Padded,
                                 copy: if copies { panel } else { core::ptr::null_mut() },
                                 ask: if copies { Ask::Vectors(b.at(AHEAD, 0).ptr) } else { Ask::Nothing },
-                                ask_stride: b.row_stride,
                                 add: !first,
                                 last,
                                 ..Tile::EMPTY

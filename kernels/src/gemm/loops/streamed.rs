@@ -8,6 +8,9 @@ use crate::simd::Simd;
 impl<S: Simd> Loops<'_, S> {
     /// Few rows of A: each row of B is read once, from end to end, some at a time, and the sums of all columns stay in the
     /// first-level cache.
+    ///
+    /// # Safety
+    /// That of [`run`](Self::run).
     #[inline(always)]
     pub(super) unsafe fn run_streamed(&self) {
         let k_block = k_block_len(self.k).max(1);

@@ -83,8 +83,11 @@ impl<S: Simd> Loops<'_, S> {
                                 b_stride: if copied { width * S::LANES } else { b.row_stride },
                                 b_lies: if copied { Lies::Padded } else { Lies::Along },
                                 copy: if copies && index == 0 { copy } else { core::ptr::null_mut() },
-                                ask: if asked < next_rows { Ask::Lines(next.at(asked, 0).ptr) } else { Ask::Nothing },
-                                ask_stride: b.row_stride,
+                                ask: if asked < next_rows {
+                                    Ask::Lines { from: next.at(asked, 0).ptr, stride: b.row_stride }
+                                } else {
+                                    Ask::Nothing
+                                },
                                 c: if ends { sums.wrapping_add(ir * STRIP + jc) } else { chains },
                                 c_row_stride: if ends { STRIP } else { width * S::LANES },
                                 add: ends && pc > 0,
