@@ -59,8 +59,12 @@ impl Axis {
         // The tolerance keeps an end that is itself a multiple.
         let (first, last) = ((low / step - 1e-6).ceil(), (high / step + 1e-6).floor());
         let count = (last - first + 1.0).clamp(0.0, 20.0) as usize;
-        let ticks =
-            (0..count).map(|i| (first + i as f64) * step).map(|value| Tick { value, label: label(value) }).collect();
+        let ticks = (0..count)
+            .map(|i| (first + i as f64) * step)
+            // (The padded end of an axis may lie past the largest value that can be drawn.)
+            .filter(|&value| scale.position(value).is_some())
+            .map(|value| Tick { value, label: label(value) })
+            .collect();
         Self { scale, ticks }
     }
 
@@ -157,6 +161,8 @@ mod tests {
         assert_eq!(labels(&Axis::losses(1e-7, 2.0)), ["1e-7", "1e-6", "1e-5", "0.0001", "0.001", "0.01", "0.1", "1"]);
         assert_eq!(labels(&Axis::losses(5.0, 5.0)), ["4.6", "4.8", "5.0", "5.2", "5.4"]);
         assert_eq!(labels(&Axis::losses(3e6, 6e6)), ["3e6", "4e6", "5e6", "6e6"]);
+        // Five times 2e299 is more than 1e300, which is the most that can be drawn.
+        assert_eq!(labels(&Axis::losses(0.0, 9.46e299)), ["0", "2e299", "4e299", "6e299", "8e299"]);
     }
 
     #[test]
