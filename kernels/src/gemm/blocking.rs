@@ -123,6 +123,54 @@ pub(super) fn balanced(len: usize, max: usize, index: usize) -> (usize, usize) {
     (index * short + index.min(longer), short + usize::from(index < longer))
 }
 
+/// Equal parts, one after the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Run {
+    pub start: usize,
+    /// Length of a part.
+    pub len: usize,
+    /// Number of parts.
+    pub times: usize,
+}
+
+/// The parts of [`balanced`]: the longer ones, then the others. (Not an array, which would be read in halves of its stores' order.)
+#[derive(Clone, Copy)]
+pub(super) struct Runs {
+    start: usize,
+    end: usize,
+    short: usize,
+    /// Parts that are one longer than `short`, and all the others.
+    longer: usize,
+    others: usize,
+}
+
+#[inline(always)]
+pub(super) fn runs(len: usize, max: usize) -> Runs {
+    // A division takes as long as a small tile.
+    if len <= max {
+        return Runs { start: 0, end: len, short: len, longer: 0, others: 1 };
+    }
+    let parts = len.div_ceil(max);
+    let (short, longer) = (len / parts, len % parts);
+    Runs { start: 0, end: len, short, longer, others: parts - longer }
+}
+
+impl Iterator for Runs {
+    type Item = Run;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Run> {
+        if self.start >= self.end {
+            return None;
+        }
+        let start = self.start;
+        let (len, times) = if self.longer > 0 { (self.short + 1, self.longer) } else { (self.short, self.others) };
+        self.longer = 0;
+        self.start += len * times;
+        Some(Run { start, len, times })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +199,9 @@ mod tests {
                     next += part;
                 }
                 assert_eq!(next, len);
+                let parts = |run: Run| (0..run.times).map(move |i| (run.start + i * run.len, run.len));
+                let runs = runs(len, max).flat_map(parts);
+                assert!(runs.eq((0..len.div_ceil(max)).map(|index| balanced(len, max, index))));
             }
         }
     }

@@ -92,19 +92,39 @@ impl Kernel for &mut Product<'_, '_> {
     }
 }
 
+/// Columns that are taken through the epilogue at a time where they are rows of C.
+const TURNED_COLS: usize = 32;
 /// Cycles from one line of a set of the first-level cache to the next that comes there.
 const FILL: usize = 12;
 
+/// What the first tile of rows does for those that follow, while it reads B as it lies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// Nothing.
+    Reads,
+    /// It asks for rows ahead.
+    Asks,
+    /// It copies what it reads, for the others.
+    Copies,
+}
+
 /// How a product is computed: a file each.
 enum Way {
-    /// `asks`: its first tile of rows asks for rows of B ahead.
-    InPlace {
-        asks: bool,
-    },
+    InPlace(First),
     Turning,
     Streamed,
     Strips,
     Packed,
+}
+
+/// Panels of B of the same width, one beside the other.
+#[derive(Clone, Copy)]
+struct Panels {
+    /// Column where the first begins.
+    start: usize,
+    /// Vectors of a panel.
+    width: usize,
+    times: usize,
 }
 
 /// The loops around the microkernel, for a product whose vectors run along the rows of B.
@@ -148,13 +168,15 @@ impl<S: Simd> Loops<'_, S> {
             packed: false,
             ..self
         };
+        // What a second part costs beside its sums: a call's worth of choices.
+        const PART: usize = 256;
         let cost = self.cost();
         let rest = self.n % S::LANES;
         if rest > 0 && rest < self.n {
             let at = self.n - rest;
             let main = Loops { n: at, ..self };
             let rest = Loops { m: rest, a: turned.a.at(at, 0), row: turned.row + at, ..turned };
-            if main.cost().saturating_add(rest.cost()) < cost.min(turned.cost()) {
+            if main.cost().saturating_add(rest.cost()).saturating_add(PART) < cost.min(turned.cost()) {
                 return [Some(main), Some(rest)];
             }
         }
@@ -195,7 +217,7 @@ impl<S: Simd> Loops<'_, S> {
         // SAFETY: the caller's promise is that of each.
         unsafe {
             match self.way() {
-                Way::InPlace { asks } => self.run_in_place(asks),
+                Way::InPlace(first) => self.run_in_place(first),
                 Way::Turning => self.run_turning(),
                 Way::Streamed => self.run_streamed(),
                 Way::Strips => self.run_strips(),
@@ -212,7 +234,7 @@ impl<S: Simd> Loops<'_, S> {
             return if self.turns() { Way::Turning } else { Way::Packed };
         }
         if const { S::LANES == 1 } {
-            return if a_direct { Way::InPlace { asks: false } } else { Way::Packed };
+            return if a_direct { Way::InPlace(First::Reads) } else { Way::Packed };
         }
         if self.far() && self.m <= stream_rows::<S>() {
             return Way::Streamed;
@@ -221,12 +243,15 @@ impl<S: Simd> Loops<'_, S> {
             return Way::Packed;
         }
         if self.asks() {
-            return Way::InPlace { asks: true };
+            return Way::InPlace(First::Asks);
+        }
+        if self.copies() {
+            return Way::InPlace(First::Copies);
         }
         if self.wants_strips() {
             return Way::Strips;
         }
-        if self.far() || self.waits() { Way::Packed } else { Way::InPlace { asks: false } }
+        if self.far() || self.waits() { Way::Packed } else { Way::InPlace(First::Reads) }
     }
 
     /// Whether B comes from afar: the second-level cache cannot hold it.
@@ -269,6 +294,19 @@ impl<S: Simd> Loops<'_, S> {
         self.panels_collide() && self.m > tile_rows(S::TILE_ROWS, 2) && self.outruns_fills()
     }
 
+    /// Whether rows of a near B that collide in the first-level cache are worth a copy while they are read: tiles enough read that instead, and the rows of a
+    /// panel leave it room for A.
+    #[inline(always)]
+    fn copies(&self) -> bool {
+        const LEAST_K: usize = 16;
+        const MOST_K: usize = 256;
+        self.panels_collide()
+            && !self.packed
+            && !self.far()
+            && (LEAST_K..=MOST_K).contains(&self.k)
+            && self.m > 2 * tile_rows(S::TILE_ROWS, 2)
+    }
+
     /// Whether a far B can be read as it lies, the first tile asking for its rows ahead: there is no second tile, or a panel of B fits the second-level
     /// cache with ease, and its rows do not collide there. More rows of A than these pay for the copy.
     #[inline(always)]
@@ -283,14 +321,44 @@ impl<S: Simd> Loops<'_, S> {
                     && panel_bytes < second_level_bytes() / PANELS)
     }
 
-    /// The tallest tile that every panel of a block of `nc` packed columns allows.
+    /// Whether sums are so short that nothing but writing them counts: the wider a tile, the longer the rows that it writes.
+    #[inline(always)]
+    fn short(&self) -> bool {
+        self.k <= 2 && self.n >= 8 * S::LANES && const { tile_rows(S::TILE_ROWS, 8) > 0 }
+    }
+
+    /// The rows that tiles are made for.
+    #[inline(always)]
+    fn height(&self) -> usize {
+        if self.short() { self.m.min(tile_rows(S::TILE_ROWS, 8)) } else { self.m }
+    }
+
+    /// The width of a panel for what remains of a row of C, in vectors.
+    #[inline(always)]
+    fn width(&self, cols: usize, padded: bool) -> usize {
+        tile_width::<S>(self.height(), cols, padded)
+    }
+
+    /// The panels from column `jc` of `n` on that have the same width; the last may be filled in part.
+    #[inline(always)]
+    fn panels(&self, jc: usize, n: usize, padded: bool) -> Panels {
+        let width = self.width(n - jc, padded);
+        let panel = width * S::LANES;
+        let mut times = 1;
+        while (times + 1) * panel <= n - jc && self.width(n - jc - times * panel, padded) == width {
+            times += 1;
+        }
+        Panels { start: jc, width, times }
+    }
+
+    /// The tallest tile that every panel of `nc` columns allows.
     #[inline(always)]
     fn common_rows(&self, nc: usize, padded: bool) -> usize {
-        let (mut rows, mut jr) = (usize::MAX, 0);
+        let (mut rows, mut jr) = (self.height(), 0);
         while jr < nc {
-            let width = tile_width::<S>(self.m, nc - jr, padded);
+            let Panels { width, times, .. } = self.panels(jr, nc, padded);
             rows = rows.min(tile_rows(S::TILE_ROWS, width));
-            jr += width * S::LANES;
+            jr += times * width * S::LANES;
         }
         rows
     }
@@ -313,10 +381,17 @@ impl<S: Simd> Loops<'_, S> {
             (c.ptr, c.row_stride)
         });
         let turned = self.turned;
-        let (row, col) = if turned { (col, row) } else { (row, col) };
-        let block = Block { sums, sums_row_stride, rows, cols, row, col, turned };
-        // SAFETY: the caller's promise.
-        unsafe { finish_block(self.simd, self.finish, block, self.c) }
+        // Columns here are rows of a turned C: few at a time, so that what is left of their lines is still near for the next of our rows.
+        let part = if turned { TURNED_COLS } else { cols };
+        let mut j = 0;
+        while j < cols {
+            let (row, col) = if turned { (col + j, row) } else { (row, col + j) };
+            let block =
+                Block { sums: sums.wrapping_add(j), sums_row_stride, rows, cols: part.min(cols - j), row, col, turned };
+            // SAFETY: the caller's promise.
+            unsafe { finish_block(self.simd, self.finish, block, self.c) }
+            j += part;
+        }
     }
 
     /// Sums one tile into C, into `kept` scratch, or into a buffer of its own, and takes it through the epilogue if it is complete.
@@ -324,7 +399,7 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     unsafe fn tile(
         &self,
-        mut tile: Tile,
+        tile: &mut Tile,
         row: usize,
         col: usize,
         rows: usize,
@@ -347,9 +422,10 @@ impl<S: Simd> Loops<'_, S> {
         // SAFETY: the caller put the tile inside the product; a tile has at most MAX_TILE elements; the sums are
         // written before they are read.
         unsafe {
-            sum_tile(self.simd, rows, width, &tile);
+            let sums = (tile.c.cast_const(), tile.c_row_stride);
+            sum_tile(self.simd, rows, width, tile);
             if complete && !(self.sums_in_c() && matches!(self.finish, Finish::Store)) {
-                self.finish_at(Some((tile.c, tile.c_row_stride)), row, col, rows, cols)
+                self.finish_at(Some(sums), row, col, rows, cols)
             }
         }
     }

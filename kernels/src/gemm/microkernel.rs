@@ -32,10 +32,14 @@ pub(super) struct Tile {
     pub last: usize,
     /// Lanes of the last vector that `c` has room for: `last` or all of them.
     pub c_last: usize,
+    /// Tiles of this size that are summed one after the other, in one call.
+    pub times: usize,
+    /// Elements from tile to tile: of A, of B, of C.
+    pub next: [usize; 3],
 }
 
 impl Tile {
-    /// A tile of nothing, that copies nothing, asks for nothing and begins its chains.
+    /// One tile of nothing, that copies nothing, asks for nothing and begins its chains.
     pub const EMPTY: Tile = Tile {
         k: 0,
         k_block: 0,
@@ -53,7 +57,16 @@ impl Tile {
         chains: core::ptr::null(),
         last: 0,
         c_last: 0,
+        times: 1,
+        next: [0; 3],
     };
+
+    /// Goes on to the next tile.
+    #[inline(always)]
+    pub fn advance(&mut self) {
+        let [a, b, c] = self.next;
+        (self.a, self.b, self.c) = (self.a.wrapping_add(a), self.b.wrapping_add(b), self.c.wrapping_add(c));
+    }
 }
 
 /// What a tile of two vectors asks the second-level cache for, while it reads B: what comes from afar in rows that no prefetcher of the machine may connect.
@@ -95,19 +108,36 @@ pub(super) enum Lies {
 /// ([`Simd::TURNED_ROWS`] if B lies across, with one vector if the last is not full), and of at most [`Simd::PARTIAL_ROWS`] or one vector wide if the last
 /// vector of B must be read in part. `copy` is null, or writable for `k` rows of `width` vectors, `width` is 2, `rows` at least
 /// [`copying_rows`] and B's rows are read in full vectors. `ask` is heeded by tiles of that size, unless B is read in part.
+#[inline(never)]
+pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile: &mut Tile) {
+    // SAFETY: the caller's promise.
+    unsafe { sum_tile_here(simd, rows, width, tile) }
+}
+
+/// [`sum_tile`], chosen where it is called: a call less for the smallest products, at the price of all the choices' code.
+///
+/// # Safety
+/// As there.
 #[inline(always)]
-pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile: &Tile) {
+pub(super) unsafe fn sum_tile_here<S: Simd>(simd: S, rows: usize, width: usize, tile: &mut Tile) {
     let partial = tile.b_lies != Lies::Padded && tile.last < S::LANES;
     let across = tile.b_lies == Lies::Across;
     let a_rows = tile.a_row_stride == 1;
     macro_rules! sum {
         ($rows:literal, $width:literal, $read:ident, $ask:ident) => {
-            if a_rows {
-                simd.vectorize(Sum::<$rows, $width, $read, $ask, true>(tile))
-            } else {
-                simd.vectorize(Sum::<$rows, $width, $read, $ask, false>(tile))
-            }
+            if a_rows { sum!($rows, $width, $read, $ask, true) } else { sum!($rows, $width, $read, $ask, false) }
         };
+        ($rows:literal, $width:literal, $read:ident, $ask:ident, $a_rows:literal) => {{
+            let mut left = tile.times;
+            loop {
+                simd.vectorize(Sum::<$rows, $width, $read, $ask, $a_rows>(tile));
+                left -= 1;
+                if left == 0 {
+                    break;
+                }
+                tile.advance();
+            }
+        }};
     }
     macro_rules! call {
         ($width:literal: $($rows:literal)*) => {

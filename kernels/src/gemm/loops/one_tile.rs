@@ -2,7 +2,7 @@
 
 use super::super::blocking::{K_BLOCK, MAX_TILE, tile_rows};
 use super::super::epilogue::{Block, Finish, Target, finish_block};
-use super::super::microkernel::{Tile, sum_tile};
+use super::super::microkernel::{Tile, sum_tile_here};
 use super::super::pack::Operand;
 use super::{Factor, Product};
 use crate::simd::{Kernel, Simd};
@@ -33,7 +33,7 @@ impl Kernel for OneTile<'_, '_, '_> {
         let finishes = !matches!(finish, Finish::Store);
         let through_buffer = finishes && last < S::LANES;
         let mut buffer = core::mem::MaybeUninit::<[f32; MAX_TILE]>::uninit();
-        let tile = Tile {
+        let mut tile = Tile {
             k,
             k_block: k,
             a: a.ptr,
@@ -49,7 +49,7 @@ impl Kernel for OneTile<'_, '_, '_> {
         };
         // SAFETY: `gemm` checked the shapes, the views vouch for their elements, and C is lent mutably; the tile is the product.
         unsafe {
-            sum_tile(simd, m, width, &tile);
+            sum_tile_here(simd, m, width, &mut tile);
             if finishes {
                 let block = Block {
                     sums: tile.c,

@@ -1,13 +1,11 @@
 //! Operands copied block by block.
 
-use super::super::blocking::{
-    MAX_LANES, SUM_ROWS, balanced, copying_rows, k_block_len, packed_cols, rows_collide, tile_width,
-};
+use super::super::blocking::{MAX_LANES, SUM_ROWS, balanced, copying_rows, k_block_len, packed_cols, rows_collide};
 use super::super::epilogue::Finish;
-use super::super::microkernel::{AHEAD, Ask, Lies, Tile};
+use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
 use super::super::scratch::{Layout, a_row_len, layout};
-use super::Loops;
+use super::{Loops, Panels};
 use crate::simd::Simd;
 
 impl<S: Simd> Loops<'_, S> {
@@ -23,6 +21,7 @@ impl<S: Simd> Loops<'_, S> {
         let k_block = k_block_len(self.k).max(1);
         let blocks = self.k.div_ceil(k_block).max(1);
         let max_nc = packed_cols(k_block, self.n);
+        let sums_row_stride = max_nc.next_multiple_of(MAX_LANES);
         // Between blocks of k the sums stay in C where they can, else in a block of scratch.
         let in_c = self.sums_in_c();
         let sum_rows = if in_c || blocks == 1 { self.m } else { SUM_ROWS };
@@ -32,6 +31,7 @@ impl<S: Simd> Loops<'_, S> {
         // 1. Blocks of columns: a packed block of B.
         for jc in (0..self.n).step_by(max_nc) {
             let nc = max_nc.min(self.n - jc);
+            let first_panels = self.panels(0, nc, true);
             // 2. Blocks of rows whose sums are kept at a time (all of them, unless C cannot hold them).
             for oc in (0..self.m).step_by(sum_rows) {
                 let oc_end = self.m.min(oc + sum_rows);
@@ -59,50 +59,77 @@ impl<S: Simd> Loops<'_, S> {
                         } else {
                             self.a.at(oc + ir, pc)
                         };
-                        // 5. Panels of B, one after the other. The first tile copies them: as it reads them, if it can.
-                        let mut jr = 0;
-                        while jr < nc {
-                            let width = tile_width::<S>(self.m, nc - jr, true);
-                            let cols = (width * S::LANES).min(nc - jr);
-                            let last = cols - (width - 1) * S::LANES;
-                            let panel = packed_b.wrapping_add(jr * kc);
-                            let b = self.b.at(pc, jc + jr);
+                        let (to, to_row_stride) = if in_c {
+                            let c = self.c_as_seen().at(self.row + oc + ir, self.col + jc);
+                            (c.ptr.cast_mut(), c.row_stride)
+                        } else {
+                            (sums.wrapping_add(if blocks > 1 { ir * sums_row_stride } else { 0 }), sums_row_stride)
+                        };
+                        let mut tile = Tile {
+                            k: kc,
+                            k_block: kc,
+                            a: a.ptr,
+                            a_row_stride: a.row_stride,
+                            a_col_stride: a.col_stride,
+                            b_lies: Lies::Padded,
+                            c_row_stride: to_row_stride,
+                            add: !first,
+                            ..Tile::EMPTY
+                        };
+                        // 5. Panels of B, those of one width together. The first tile copies them: one after the other as it reads them, if it can.
+                        let mut panels = first_panels;
+                        loop {
+                            let Panels { start, width, times } = panels;
+                            let panel = width * S::LANES;
+                            let cols = (panel * times).min(nc - start);
+                            let b = self.b.at(pc, jc + start);
+                            let packed = packed_b.wrapping_add(start * kc);
                             let copies = index == 0
                                 && b.col_stride == 1
                                 && width == 2
-                                && last == S::LANES
+                                && cols == panel * times
                                 && rows >= copying_rows::<S>();
-                            if index == 0 && !copies {
-                                // SAFETY: the panel lies inside B, and the scratch has `kc ≤ k_block` rows of `nc` columns, padded to whole tiles.
-                                unsafe { pack_panel(self.simd, b, kc, cols, width, width * S::LANES, panel) }
+                            tile.c = to.wrapping_add(start);
+                            tile.last = cols - (panel * times - S::LANES);
+                            tile.c_last = if in_c { tile.last } else { S::LANES };
+                            if copies {
+                                tile.b_stride = b.row_stride;
+                                for panel_index in 0..times {
+                                    tile.b = b.at(0, panel_index * panel).ptr;
+                                    tile.ask = Ask::Vectors(b.at(AHEAD, panel_index * panel).ptr);
+                                    tile.copy = packed.wrapping_add(panel_index * panel * kc);
+                                    // SAFETY: the tile lies inside the block, the block inside the product; its copy has room in the scratch.
+                                    unsafe { sum_tile(self.simd, rows, width, &mut tile) }
+                                    tile.c = tile.c.wrapping_add(panel);
+                                }
+                                (tile.ask, tile.copy) = (Ask::Nothing, core::ptr::null_mut());
+                            } else {
+                                if index == 0 {
+                                    for panel_index in 0..times {
+                                        let from = b.at(0, panel_index * panel);
+                                        let cols = panel.min(cols - panel_index * panel);
+                                        let to = packed.wrapping_add(panel_index * panel * kc);
+                                        // SAFETY: the panel lies inside B, and the scratch has `kc ≤ k_block` rows of `nc` columns, padded to whole tiles.
+                                        unsafe { pack_panel(self.simd, from, kc, cols, width, panel, to) }
+                                    }
+                                }
+                                (tile.b, tile.b_stride) = (packed, panel);
+                                (tile.times, tile.next) = (times, [0, panel * kc, panel]);
+                                // SAFETY: the tiles lie inside the block, the block inside the product.
+                                unsafe { sum_tile(self.simd, rows, width, &mut tile) }
+                                (tile.times, tile.next) = (1, [0; 3]);
                             }
-                            let tile = Tile {
-                                k: kc,
-                                k_block: kc,
-                                a: a.ptr,
-                                a_row_stride: a.row_stride,
-                                a_col_stride: a.col_stride,
-                                b: if copies { b.ptr } else { panel },
-                                b_stride: if copies { b.row_stride } else { width * S::LANES },
-                                b_lies: Lies::Padded,
-                                copy: if copies { panel } else { core::ptr::null_mut() },
-                                ask: if copies { Ask::Vectors(b.at(AHEAD, 0).ptr) } else { Ask::Nothing },
-                                add: !first,
-                                last,
-                                ..Tile::EMPTY
-                            };
-                            let kept = (!in_c && blocks > 1).then(|| {
-                                let row_stride = max_nc.next_multiple_of(MAX_LANES);
-                                (sums.wrapping_add(ir * row_stride + jr), row_stride)
-                            });
-                            // SAFETY: the tile lies inside the block, the block inside the product.
-                            unsafe { self.tile(tile, oc + ir, jc + jr, rows, cols, width, kept, last_block && !in_c) }
-                            jr += cols;
+                            let next = start + panel * times;
+                            if next >= nc {
+                                break;
+                            }
+                            panels = self.panels(next, nc, true);
+                            tile.a = a.ptr;
                         }
-                        // Sums in C go through the epilogue in whole rows, the longer the better.
-                        if last_block && in_c && !matches!(self.finish, Finish::Store) {
-                            // SAFETY: the block lies inside the product, and its sums are complete.
-                            unsafe { self.finish_at(None, oc + ir, jc, rows, nc) }
+                        // The epilogue takes whole rows, the longer the better.
+                        if last_block && !(in_c && matches!(self.finish, Finish::Store)) {
+                            // SAFETY: the rows lie inside the product, and their sums are complete.
+                            unsafe { self.finish_at(Some((to, to_row_stride)), oc + ir, jc, rows, nc) }
                         }
                     }
                 }

@@ -73,7 +73,7 @@ impl<S: Simd> Loops<'_, S> {
                             let a = self.a.at(ir, p);
                             let chains = chains.wrapping_add(jc * self.m + ir * width * S::LANES);
                             let copied = copies && index > 0;
-                            let tile = Tile {
+                            let mut tile = Tile {
                                 k,
                                 k_block: k,
                                 a: a.ptr,
@@ -94,11 +94,12 @@ impl<S: Simd> Loops<'_, S> {
                                 chains: if begins { core::ptr::null() } else { chains },
                                 last,
                                 c_last: S::LANES,
+                                ..Tile::EMPTY
                             };
                             // (It asks for a row with every four that it reads; a narrow or partial one at the end of C for none.)
                             asked += k / 4;
                             // SAFETY: the tile lies inside the product, its sums and its copy in the scratch.
-                            unsafe { sum_tile(self.simd, rows, width, &tile) }
+                            unsafe { sum_tile(self.simd, rows, width, &mut tile) }
                         }
                         jc += cols;
                     }

@@ -63,7 +63,7 @@ impl<S: Simd> Loops<'_, S> {
                     // SAFETY: the columns lie inside B, and the scratch has room for them.
                     unsafe { pack_rows(b.t(), cols, k, row_len, self.scratch) }
                 }
-                let tile = Tile {
+                let mut tile = Tile {
                     k,
                     k_block,
                     a: a.ptr,
@@ -77,7 +77,7 @@ impl<S: Simd> Loops<'_, S> {
                     ..Tile::EMPTY
                 };
                 // SAFETY: the tile lies inside the product.
-                unsafe { self.tile(tile, 0, jc, self.m, cols, width, kept, pc + k == self.k) }
+                unsafe { self.tile(&mut tile, 0, jc, self.m, cols, width, kept, pc + k == self.k) }
             }
             jc += cols;
         }
