@@ -18,7 +18,7 @@ use crate::matrix::{Mat, MatMut, ShapeError, check_dimension, check_length};
 use crate::optimizer::MAX_STATES;
 use blocking::MAX_LANES;
 use epilogue::{Finish, Target};
-use loops::{Factor, OneTile, Product};
+use loops::{Factor, Product, Small};
 use pack::Operand;
 
 /// Blocked matrix product with a fused epilogue: `C ← epilogue(A·B)`.
@@ -122,7 +122,7 @@ fn product(
     let skip = scratch.as_ptr().align_offset(MAX_LANES * size_of::<f32>()).min(MAX_LANES - 1);
     let scratch = scratch.as_mut_ptr().wrapping_add(skip);
     let mut product = Product { a, b, c, finish: &finish, scratch };
-    if !isa.run(OneTile(&mut product)) {
+    if !isa.run(Small(&mut product)) {
         isa.run(&mut product);
     }
     Ok(())

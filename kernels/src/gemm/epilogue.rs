@@ -99,7 +99,7 @@ impl Target {
 /// # Safety
 /// The sums are readable and writable; the block's elements of C and of every operand of `finish` exist and, for C and the states, may be
 /// written by this thread alone.
-#[inline(never)]
+#[inline(always)]
 pub(super) unsafe fn finish_block<S: Simd>(simd: S, finish: &Finish, block: Block, c: Target) {
     macro_rules! each {
         ($element:expr) => {

@@ -1,13 +1,13 @@
 //! The loops around the microkernel, and the choice between them.
 
 mod in_place;
-mod one_tile;
 mod packed;
+mod small;
 mod streamed;
 mod strips;
 mod turning;
 
-pub(super) use one_tile::OneTile;
+pub(super) use small::Small;
 
 use super::blocking::{MAX_TILE, copying_rows, pages_apart, rows_collide, stream_rows, tile_rows, tile_width};
 use super::epilogue::{Block, Finish, Target, finish_block};
@@ -94,6 +94,8 @@ impl Kernel for &mut Product<'_, '_> {
 
 /// Columns that are taken through the epilogue at a time where they are rows of C.
 const TURNED_COLS: usize = 32;
+/// What a second part costs beside its sums, in multiply-adds of vectors: a call's worth of choices.
+const PART: usize = 256;
 /// Cycles from one line of a set of the first-level cache to the next that comes there.
 const FILL: usize = 12;
 
@@ -168,8 +170,6 @@ impl<S: Simd> Loops<'_, S> {
             packed: false,
             ..self
         };
-        // What a second part costs beside its sums: a call's worth of choices.
-        const PART: usize = 256;
         let cost = self.cost();
         let rest = self.n % S::LANES;
         if rest > 0 && rest < self.n {
