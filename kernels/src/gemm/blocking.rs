@@ -26,11 +26,6 @@ pub(super) const STREAM_SUMS: usize = 4096;
 pub(super) const STREAMED: usize = 4;
 /// The widest vector, in lanes: what packed panels are padded to in the worst case.
 pub(super) const MAX_LANES: usize = 16;
-/// The most rows that a tile of any instruction set has.
-pub(super) const MAX_ROWS: usize = 14;
-/// The most elements that a tile of any instruction set has.
-pub(super) const MAX_TILE: usize = MAX_ROWS * 2 * MAX_LANES;
-
 /// Height of the tallest tile of `width` vectors.
 pub(super) const fn tile_rows(rows: TileRows, width: usize) -> usize {
     match width {

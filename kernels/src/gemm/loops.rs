@@ -9,9 +9,8 @@ mod turning;
 
 pub(super) use small::Small;
 
-use super::blocking::{MAX_TILE, copying_rows, pages_apart, rows_collide, stream_rows, tile_rows, tile_width};
+use super::blocking::{copying_rows, pages_apart, rows_collide, stream_rows, tile_rows, tile_width};
 use super::epilogue::{Block, Finish, Target, finish_block};
-use super::microkernel::{Tile, sum_tile};
 use super::pack::Operand;
 use super::packed::{PANEL_COLS, PackedMatrix, panel_stride};
 use crate::caches::second_level_bytes;
@@ -236,7 +235,7 @@ impl<S: Simd> Loops<'_, S> {
         if const { S::LANES == 1 } {
             return if a_direct { Way::InPlace(First::Reads) } else { Way::Packed };
         }
-        if self.far() && self.m <= stream_rows::<S>() {
+        if self.streams() {
             return Way::Streamed;
         }
         if !a_direct || self.a_waits() {
@@ -252,6 +251,16 @@ impl<S: Simd> Loops<'_, S> {
             return Way::Strips;
         }
         if self.far() || self.waits() { Way::Packed } else { Way::InPlace(First::Reads) }
+    }
+
+    /// Whether B is read once, from end to end: from afar for few rows of A; and for one from as soon as it fills a part of the second-level cache, unless
+    /// its rows are so short that panels do as well.
+    #[inline(always)]
+    fn streams(&self) -> bool {
+        const LEAST_COLS: usize = 512;
+        let long =
+            || self.n >= LEAST_COLS && self.k.saturating_mul(self.n) > second_level_bytes() / 4 / size_of::<f32>();
+        self.far() && self.m <= stream_rows::<S>() || self.m == 1 && !self.packed && long()
     }
 
     /// Whether B comes from afar: the second-level cache cannot hold it.
@@ -391,42 +400,6 @@ impl<S: Simd> Loops<'_, S> {
             // SAFETY: the caller's promise.
             unsafe { finish_block(self.simd, self.finish, block, self.c) }
             j += part;
-        }
-    }
-
-    /// Sums one tile into C, into `kept` scratch, or into a buffer of its own, and takes it through the epilogue if it is complete.
-    #[allow(clippy::too_many_arguments)]
-    #[inline(always)]
-    unsafe fn tile(
-        &self,
-        tile: &mut Tile,
-        row: usize,
-        col: usize,
-        rows: usize,
-        cols: usize,
-        width: usize,
-        kept: Option<(*mut f32, usize)>,
-        complete: bool,
-    ) {
-        let mut buffer = core::mem::MaybeUninit::<[f32; MAX_TILE]>::uninit();
-        // (What a masked store wrote cannot be read again before it has reached the cache.)
-        let masked = (complete || kept.is_some()) && tile.last < S::LANES && !matches!(self.finish, Finish::Store);
-        (tile.c, tile.c_row_stride, tile.c_last) = if self.sums_in_c() && !masked {
-            let c = self.c_as_seen().at(self.row + row, self.col + col);
-            (c.ptr.cast_mut(), c.row_stride, tile.last)
-        } else if let Some((kept, row_stride)) = kept {
-            (kept, row_stride, S::LANES)
-        } else {
-            (buffer.as_mut_ptr().cast(), width * S::LANES, S::LANES)
-        };
-        // SAFETY: the caller put the tile inside the product; a tile has at most MAX_TILE elements; the sums are
-        // written before they are read.
-        unsafe {
-            let sums = (tile.c.cast_const(), tile.c_row_stride);
-            sum_tile(self.simd, rows, width, tile);
-            if complete && !(self.sums_in_c() && matches!(self.finish, Finish::Store)) {
-                self.finish_at(Some(sums), row, col, rows, cols)
-            }
         }
     }
 }

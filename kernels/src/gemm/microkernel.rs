@@ -105,7 +105,7 @@ pub(super) enum Lies {
 /// For every row `i < rows`, `p < k` and column `j < (width − 1) · LANES + last` (to `width · LANES` if B is padded), `a[i·rs + p·cs]`
 /// and `b[p, j]` are readable and `c[i·rs + j]` is writable (for `c_last` instead of `last` lanes); and readable too if `add`, or if there is more than one
 /// block; and `chains` is null or readable for whole vectors. One of the strides of A is 1. `rows` and `width` are a tile that [`Simd::TILE_ROWS`] allows
-/// ([`Simd::TURNED_ROWS`] if B lies across, with one vector if the last is not full), and of at most [`Simd::PARTIAL_ROWS`] or one vector wide if the last
+/// ([`Simd::TURNED_ROWS`] if B lies across), and of at most [`Simd::PARTIAL_ROWS`] or one vector wide if the last
 /// vector of B must be read in part. `copy` is null, or writable for `k` rows of `width` vectors, `width` is 2, `rows` at least
 /// [`copying_rows`] and B's rows are read in full vectors. `ask` is heeded by tiles of that size, unless B is read in part.
 #[inline(never)]
@@ -146,7 +146,7 @@ pub(super) unsafe fn sum_tile_here<S: Simd>(simd: S, rows: usize, width: usize, 
                     // Kernels are made only where the loops ask for them.
                     let tall = const { $width == 2 && $rows >= copying_rows::<S>() };
                     if const { $width <= 2 && $rows <= turned_rows::<S>($width) } && across {
-                        if const { $width == 1 } && partial {
+                        if partial {
                             sum!($rows, $width, ACROSS_PARTIAL, NOTHING)
                         } else {
                             sum!($rows, $width, ACROSS, NOTHING)

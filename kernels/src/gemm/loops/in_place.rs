@@ -34,10 +34,11 @@ impl<S: Simd> Loops<'_, S> {
         // An epilogue is faster on whole rows, as long as they are near.
         let in_c = self.sums_in_c();
         let later = in_c && !matches!(self.finish, Finish::Store);
-        if first == First::Reads && self.row_by_row(in_c) {
+        let common_rows = self.common_rows(self.n, self.packed);
+        if first == First::Reads && (self.m <= common_rows || self.row_by_row(in_c)) {
             // 1. Tiles of rows, as equal as they come.
             let panels = self.panels(0, self.n, self.packed);
-            for run in runs(self.m, self.common_rows(self.n, self.packed)) {
+            for run in runs(self.m, common_rows) {
                 for index in 0..run.times {
                     let rows = Run { start: run.start + index * run.len, times: 1, ..run };
                     // 2. Panels of B, as wide as a tile.
@@ -99,8 +100,8 @@ impl<S: Simd> Loops<'_, S> {
         }
     }
 
-    /// Whether all panels of B meet a tile of rows before the next rows: C is written in whole rows, which counts where sums are short and C is most of
-    /// the traffic, or where its elements are read too and B is small. (One tile of rows has no other order.)
+    /// Whether all panels of B meet a tile of rows before the next rows do: C is written in whole rows, which counts where sums are short and C is most of
+    /// the traffic, or where its elements are read too and B is small.
     #[inline(always)]
     fn row_by_row(&self, in_c: bool) -> bool {
         const WIDE: usize = 256;
@@ -108,7 +109,6 @@ impl<S: Simd> Loops<'_, S> {
         // A third of a first-level cache or more, but far less than a second-level one.
         const SMALL: usize = 1 << 14;
         self.short()
-            || self.m <= tile_rows(S::TILE_ROWS, 2)
             || self.n >= WIDE && self.k <= SHORT
             || !in_c && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL
     }

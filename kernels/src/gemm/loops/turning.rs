@@ -1,7 +1,8 @@
 //! A B that lies in columns, for one tile of rows: turned on the way to the registers.
 
 use super::super::blocking::{k_block_len, pages_apart};
-use super::super::microkernel::{Lies, Tile};
+use super::super::epilogue::Finish;
+use super::super::microkernel::{Lies, Tile, sum_tile};
 use super::super::pack::pack_rows;
 use super::super::scratch::{Layout, a_row_len, layout};
 use super::Loops;
@@ -49,12 +50,20 @@ impl<S: Simd> Loops<'_, S> {
         let at_once = if collide { k_block } else { self.k.max(1) };
         let row_len = a_row_len(k_block);
         let sums = self.scratch.wrapping_add(self.columns_room());
+        // (What a masked store wrote cannot be read again before it has reached the cache.)
+        let in_c = self.sums_in_c() && matches!(self.finish, Finish::Store);
         let mut jc = 0;
-        // 1. Panels of B: two vectors if they are full and there are registers for them.
+        // 1. Panels of B: two vectors if there are registers for them.
         while jc < self.n {
-            let width = 1 + usize::from(self.n - jc >= 2 * S::LANES && self.m <= S::TURNED_ROWS[1]);
+            let width = 1 + usize::from(self.n - jc > S::LANES && self.m <= S::TURNED_ROWS[1]);
             let cols = (width * S::LANES).min(self.n - jc);
-            let kept = (at_once < self.k).then_some((sums, width * S::LANES));
+            let last = cols - (width - 1) * S::LANES;
+            let (to, to_row_stride, c_last) = if in_c {
+                let c = self.c_as_seen().at(self.row, self.col + jc);
+                (c.ptr.cast_mut(), c.row_stride, last)
+            } else {
+                (sums, width * S::LANES, S::LANES)
+            };
             // 2. Blocks of k, in ascending order.
             for pc in (0..self.k.max(1)).step_by(at_once) {
                 let k = at_once.min(self.k - pc);
@@ -72,12 +81,19 @@ impl<S: Simd> Loops<'_, S> {
                     b: if collide { self.scratch } else { b.ptr },
                     b_stride: if collide { row_len } else { b.col_stride },
                     b_lies: Lies::Across,
+                    c: to,
+                    c_row_stride: to_row_stride,
                     add: pc > 0,
-                    last: cols - (width - 1) * S::LANES,
+                    last,
+                    c_last,
                     ..Tile::EMPTY
                 };
-                // SAFETY: the tile lies inside the product.
-                unsafe { self.tile(&mut tile, 0, jc, self.m, cols, width, kept, pc + k == self.k) }
+                // SAFETY: the tile lies inside the product, its sums in C or in the scratch, which has room for those of the tallest tile.
+                unsafe { sum_tile(self.simd, self.m, width, &mut tile) }
+            }
+            if !in_c {
+                // SAFETY: the block lies inside the product, and its sums are complete.
+                unsafe { self.finish_at(Some((to, to_row_stride)), 0, jc, self.m, cols) }
             }
             jc += cols;
         }
