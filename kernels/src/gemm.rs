@@ -7,6 +7,7 @@ mod microkernel;
 mod pack;
 mod packed;
 mod scratch;
+mod short;
 mod stream;
 
 pub use blocking::{K_BLOCK, k_block_len};

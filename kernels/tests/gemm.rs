@@ -216,6 +216,38 @@ fn colliding_rows() {
     }
 }
 
+/// Sums of a few terms, as outer products and narrow layers have them: panels of every width, results near and far, rows of C that collide.
+#[test]
+fn short_sums() {
+    let turned = Storage { transposed: true, ..ROW_MAJOR };
+    let mut kinds = kinds().into_iter().cycle();
+    for k in 1..=9 {
+        for (m, n) in [(2, 600), (5, 77), (40, 30), (70, 1024), (33, 512), (300, 3), (9, 2100)] {
+            for (kind, layouts) in kinds.by_ref().zip([
+                [ROW_MAJOR; 4],
+                [turned, ROW_MAJOR, ROW_MAJOR, turned],
+                [ROW_MAJOR, turned, ROW_MAJOR, ROW_MAJOR],
+                [turned, turned, turned, ROW_MAJOR],
+            ]) {
+                Case::new(m, k, n, kind, layouts, 10, false).check(&all());
+            }
+        }
+    }
+}
+
+/// Tiles that are summed in runs, with as many sums before the epilogue as there is room for, and fewer.
+#[test]
+fn runs_of_tiles() {
+    let turned = Storage { transposed: true, ..ROW_MAJOR };
+    let mut kinds = kinds().into_iter().cycle();
+    for (m, k, n) in [(12, 20, 640), (33, 17, 250), (150, 30, 48), (8, 16, 400), (100, 64, 130), (29, 100, 600)] {
+        for kind in kinds.by_ref().take(10) {
+            Case::new(m, k, n, kind, [ROW_MAJOR; 4], 11, false).check(&all());
+            Case::new(m, k, n, kind, [turned, turned, ROW_MAJOR, ROW_MAJOR], 11, false).check(&all());
+        }
+    }
+}
+
 /// Column sums are the product with a row of ones, which takes the memory of one.
 #[test]
 fn column_sums() {

@@ -2,6 +2,7 @@
 
 mod in_place;
 mod packed;
+mod short;
 mod small;
 mod streamed;
 mod strips;
@@ -13,6 +14,7 @@ use super::blocking::{copying_rows, pages_apart, rows_collide, stream_rows, tile
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::pack::Operand;
 use super::packed::{PANEL_COLS, PackedMatrix, panel_stride};
+use super::short::is_short;
 use crate::caches::second_level_bytes;
 use crate::matrix::{Mat, MatMut};
 use crate::simd::{Kernel, Simd};
@@ -111,6 +113,7 @@ enum First {
 
 /// How a product is computed: a file each.
 enum Way {
+    Short,
     InPlace(First),
     Turning,
     Streamed,
@@ -126,6 +129,18 @@ struct Panels {
     /// Vectors of a panel.
     width: usize,
     times: usize,
+}
+
+/// The panels for `m` rows from column `jc` of `n` on that have the same width; the last may be filled in part.
+#[inline(always)]
+fn panels<S: Simd>(m: usize, jc: usize, n: usize, padded: bool) -> Panels {
+    let width = tile_width::<S>(m, n - jc, padded);
+    let panel = width * S::LANES;
+    let mut times = 1;
+    while (times + 1) * panel <= n - jc && tile_width::<S>(m, n - jc - times * panel, padded) == width {
+        times += 1;
+    }
+    Panels { start: jc, width, times }
 }
 
 /// The loops around the microkernel, for a product whose vectors run along the rows of B.
@@ -216,6 +231,7 @@ impl<S: Simd> Loops<'_, S> {
         // SAFETY: the caller's promise is that of each.
         unsafe {
             match self.way() {
+                Way::Short => self.run_short(),
                 Way::InPlace(first) => self.run_in_place(first),
                 Way::Turning => self.run_turning(),
                 Way::Streamed => self.run_streamed(),
@@ -228,6 +244,11 @@ impl<S: Simd> Loops<'_, S> {
     /// The way that is fastest for how the operands lie.
     #[inline(always)]
     fn way(&self) -> Way {
+        if (self.b.col_stride == 1 || self.b.row_stride == 1)
+            && is_short::<S>(self.m, self.k, self.c_as_seen().row_stride)
+        {
+            return Way::Short;
+        }
         let a_direct = self.a.row_stride == 1 || self.a.col_stride == 1;
         if self.b.col_stride != 1 {
             return if self.turns() { Way::Turning } else { Way::Packed };
@@ -330,40 +351,22 @@ impl<S: Simd> Loops<'_, S> {
                     && panel_bytes < second_level_bytes() / PANELS)
     }
 
-    /// Whether sums are so short that nothing but writing them counts: the wider a tile, the longer the rows that it writes.
-    #[inline(always)]
-    fn short(&self) -> bool {
-        self.k <= 2 && self.n >= 8 * S::LANES && const { tile_rows(S::TILE_ROWS, 8) > 0 }
-    }
-
-    /// The rows that tiles are made for.
-    #[inline(always)]
-    fn height(&self) -> usize {
-        if self.short() { self.m.min(tile_rows(S::TILE_ROWS, 8)) } else { self.m }
-    }
-
     /// The width of a panel for what remains of a row of C, in vectors.
     #[inline(always)]
     fn width(&self, cols: usize, padded: bool) -> usize {
-        tile_width::<S>(self.height(), cols, padded)
+        tile_width::<S>(self.m, cols, padded)
     }
 
-    /// The panels from column `jc` of `n` on that have the same width; the last may be filled in part.
+    /// [`panels`] for the rows of this product.
     #[inline(always)]
     fn panels(&self, jc: usize, n: usize, padded: bool) -> Panels {
-        let width = self.width(n - jc, padded);
-        let panel = width * S::LANES;
-        let mut times = 1;
-        while (times + 1) * panel <= n - jc && self.width(n - jc - times * panel, padded) == width {
-            times += 1;
-        }
-        Panels { start: jc, width, times }
+        panels::<S>(self.m, jc, n, padded)
     }
 
     /// The tallest tile that every panel of `nc` columns allows.
     #[inline(always)]
     fn common_rows(&self, nc: usize, padded: bool) -> usize {
-        let (mut rows, mut jr) = (self.height(), 0);
+        let (mut rows, mut jr) = (self.m, 0);
         while jr < nc {
             let Panels { width, times, .. } = self.panels(jr, nc, padded);
             rows = rows.min(tile_rows(S::TILE_ROWS, width));

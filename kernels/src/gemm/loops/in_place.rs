@@ -108,9 +108,7 @@ impl<S: Simd> Loops<'_, S> {
         const SHORT: usize = 128;
         // A third of a first-level cache or more, but far less than a second-level one.
         const SMALL: usize = 1 << 14;
-        self.short()
-            || self.n >= WIDE && self.k <= SHORT
-            || !in_c && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL
+        self.n >= WIDE && self.k <= SHORT || !in_c && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL
     }
 
     /// Tiles of operands as they lie: several of rows, or several panels. The sums are taken through the epilogue if `complete`.

@@ -1,11 +1,12 @@
 //! Products of a few tiles.
 
-use super::super::blocking::{K_BLOCK, STREAM_ROWS, pages_apart, runs, tile_rows, tile_width};
+use super::super::blocking::{K_BLOCK, STREAM_ROWS, pages_apart, runs, tile_rows};
 use super::super::epilogue::{Block, Finish, Target, finish_block};
 use super::super::microkernel::{Tile, sum_tile, sum_tile_here};
 use super::super::pack::Operand;
 use super::super::scratch::{Layout, layout};
-use super::{Factor, PART, Product};
+use super::super::short::{Short, is_short, short_width};
+use super::{Factor, PART, Panels, Product, panels};
 use crate::simd::{Kernel, Simd};
 
 /// A product that may be small and plain enough for one way without a choice: whether it was, and is done. A few tiles take less time than the choice
@@ -20,7 +21,7 @@ impl Kernel for Small<'_, '_, '_> {
         // B, and C, in elements: near whatever else there is.
         const MOST_B: usize = 1 << 13;
         const MOST_C: usize = 1 << 12;
-        // Wider products have another order.
+        // Wider products of several tiles of rows have another order.
         const MOST_COLS: usize = 256;
         let &mut Product { a, b: Factor::Plain(b), ref mut c, finish, scratch } = self.0 else { return false };
         let (m, k, n) = (c.rows(), a.cols(), c.cols());
@@ -33,7 +34,8 @@ impl Kernel for Small<'_, '_, '_> {
         let padded = vectors * S::LANES;
         let partial = n < padded;
         let one_tile = matches!(vectors, 1..=4 | 8) && m <= tile_rows(S::TILE_ROWS, vectors);
-        let small = n < MOST_COLS && k * n <= MOST_B && m <= MOST_C && m * n <= MOST_C && !pages_apart(b.row_stride);
+        let narrow = n < MOST_COLS || n <= MOST_C && m <= tile_rows(S::TILE_ROWS, 2);
+        let small = narrow && k * n <= MOST_B && m <= MOST_C && m * n <= MOST_C && !pages_apart(b.row_stride);
         if !(one_tile || small) {
             return false;
         }
@@ -60,7 +62,24 @@ impl Kernel for Small<'_, '_, '_> {
             c_row_stride: sums_row_stride,
             ..Tile::EMPTY
         };
-        if one_tile {
+        if is_short::<S>(m, k, sums_row_stride) {
+            let panel = short_width::<S>(k) * S::LANES;
+            for j in (0..n).step_by(panel) {
+                let b = b.at(0, j);
+                let short = Short {
+                    rows: m,
+                    k,
+                    a,
+                    b,
+                    cols: panel.min(n - j),
+                    c: sums.wrapping_add(j),
+                    c_row_stride: sums_row_stride,
+                };
+                // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C is lent mutably, and the scratch has room for the sums if C does
+                // not take them.
+                unsafe { short.run(simd) }
+            }
+        } else if one_tile {
             tile.last = S::LANES - (padded - n);
             tile.c_last = if apart { S::LANES } else { tile.last };
             (tile.a, tile.b, tile.c) = (a.ptr, b.ptr, sums);
@@ -68,21 +87,28 @@ impl Kernel for Small<'_, '_, '_> {
             // take them; the tile is the product.
             unsafe { sum_tile_here(simd, m, vectors, &mut tile) }
         } else {
-            // 1. Panels of B, as wide as a tile.
+            // 1. Panels of B, as wide as a tile; those of one width together, if one tile has all rows.
             let mut jc = 0;
             while jc < n {
-                let width = tile_width::<S>(m, n - jc, false);
-                tile.last = (n - jc).min(width * S::LANES) - (width - 1) * S::LANES;
+                let Panels { width, times, .. } = panels::<S>(m, jc, n, false);
+                let panel = width * S::LANES;
+                let one_tile = m <= tile_rows(S::TILE_ROWS, width);
+                let times = if one_tile { times } else { 1 };
+                tile.last = (n - jc).min(panel * times) - (panel * times - S::LANES);
                 tile.c_last = if apart { S::LANES } else { tile.last };
                 // 2. Tiles of rows, as equal as they come.
                 for run in runs(m, tile_rows(S::TILE_ROWS, width)) {
                     (tile.a, tile.b) = (a.at(run.start, 0).ptr, b.at(0, jc).ptr);
                     tile.c = sums.wrapping_add(run.start * sums_row_stride + jc);
-                    (tile.times, tile.next) = (run.times, [run.len * a.row_stride, 0, run.len * sums_row_stride]);
+                    (tile.times, tile.next) = if one_tile {
+                        (times, [0, panel, panel])
+                    } else {
+                        (run.times, [run.len * a.row_stride, 0, run.len * sums_row_stride])
+                    };
                     // SAFETY: as above; the tiles lie inside the product.
                     unsafe { sum_tile(simd, run.len, width, &mut tile) }
                 }
-                jc += width * S::LANES;
+                jc += panel * times;
             }
         }
         if apart || !matches!(finish, Finish::Store) {

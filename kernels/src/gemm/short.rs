@@ -1,0 +1,119 @@
+//! The inner loop for short sums: a panel of B stays in registers, and rows of A pass by.
+
+use super::blocking::rows_collide;
+use super::pack::Operand;
+use crate::simd::{Kernel, Simd};
+
+/// The longest sums whose factors in B are kept in registers.
+pub(super) const SHORT: usize = 8;
+
+/// The most vectors of a panel whose `k` rows fit half of the registers; the rest are for sums and elements of A.
+pub(super) const fn short_width<S: Simd>(k: usize) -> usize {
+    let vectors = if S::TILE_ROWS.two > 6 { 16 } else { 8 };
+    if vectors / k < 4 { vectors / k } else { 4 }
+}
+
+/// Whether a product is best computed so: its sums are short, and there are rows of A enough to make up for the panel's way to the registers. (A panel of
+/// one vector writes C in pieces of lines, which takes time where its rows fall into few sets of the first-level cache.)
+#[inline(always)]
+pub(super) fn is_short<S: Simd>(m: usize, k: usize, c_row_stride: usize) -> bool {
+    S::LANES > 1
+        && (1..=SHORT).contains(&k)
+        && m > 1
+        && 2 * m > k
+        && (short_width::<S>(k) > 1 || !rows_collide(c_row_stride))
+}
+
+/// Some rows of A times a panel of B.
+#[derive(Clone, Copy)]
+pub(super) struct Short {
+    pub rows: usize,
+    pub k: usize,
+    pub a: Operand,
+    /// One of its strides is 1.
+    pub b: Operand,
+    /// Columns of the panel.
+    pub cols: usize,
+    /// Where the sums go, row-major.
+    pub c: *mut f32,
+    pub c_row_stride: usize,
+}
+
+impl Short {
+    /// # Safety
+    /// `rows × k` elements of A and `k × cols` of B are readable, `rows × cols` of `c` are writable; `k` is 1 to [`SHORT`], `cols` at least 1 and at most
+    /// [`short_width`] vectors.
+    #[inline(always)]
+    pub unsafe fn run<S: Simd>(&self, simd: S) {
+        macro_rules! call {
+            ($($k:literal: $($width:literal)*;)*) => {
+                match (self.k, self.cols.div_ceil(S::LANES)) {
+                    $($(($k, $width) if const { S::LANES > 1 && $width <= short_width::<S>($k) } => {
+                        if self.b.col_stride == 1 {
+                            simd.vectorize(Panel::<$k, $width, false>(self))
+                        } else {
+                            simd.vectorize(Panel::<$k, $width, true>(self))
+                        }
+                    })*)*
+                    _ => debug_assert!(false, "no panel of {} rows by {} columns", self.k, self.cols),
+                }
+            };
+        }
+        call!(1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4; 5: 1 2 3; 6: 1 2; 7: 1 2; 8: 1 2;)
+    }
+}
+
+/// `K` rows of B of `NV` vectors; `ACROSS`: B lies in columns, which are turned.
+struct Panel<'a, const K: usize, const NV: usize, const ACROSS: bool>(&'a Short);
+
+impl<const K: usize, const NV: usize, const ACROSS: bool> Kernel for Panel<'_, K, NV, ACROSS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let &Short { rows, a, b, cols, mut c, c_row_stride, .. } = self.0;
+        let last = cols - (NV - 1) * S::LANES;
+        let mut panel = [[simd.splat(0.0); NV]; K];
+        // SAFETY: the caller of `Short::run` promises every element that is read or written.
+        unsafe {
+            for v in 0..NV {
+                let whole = v + 1 < NV || last == S::LANES;
+                let lanes = if whole { S::LANES } else { last };
+                if ACROSS {
+                    for p in (0..K).step_by(4) {
+                        let from = b.at(p, v * S::LANES).ptr;
+                        let turned = simd.load_columns(from, b.col_stride, lanes, 4.min(K - p));
+                        for (row, turned) in panel[p..].iter_mut().zip(turned) {
+                            row[v] = turned;
+                        }
+                    }
+                } else {
+                    for (p, row) in panel.iter_mut().enumerate() {
+                        let from = b.at(p, v * S::LANES).ptr;
+                        row[v] = if whole { simd.load(from) } else { simd.load_first(from, lanes) };
+                    }
+                }
+            }
+            let mut columns = [a.ptr; K];
+            for (p, column) in columns.iter_mut().enumerate() {
+                *column = a.at(0, p).ptr;
+            }
+            let mut offset = 0;
+            for _ in 0..rows {
+                let mut sums = [simd.splat(0.0); NV];
+                for (column, row) in columns.iter().zip(&panel) {
+                    let x = simd.splat(*column.wrapping_add(offset));
+                    for (sum, &y) in sums.iter_mut().zip(row) {
+                        *sum = simd.fma(x, y, *sum);
+                    }
+                }
+                for (v, &sum) in sums.iter().enumerate() {
+                    let to = c.add(v * S::LANES);
+                    if v + 1 < NV || last == S::LANES { simd.store(to, sum) } else { simd.store_first(to, sum, last) }
+                }
+                offset += a.row_stride;
+                c = c.wrapping_add(c_row_stride);
+            }
+        }
+    }
+}
