@@ -28,7 +28,7 @@ impl<S: Simd> Loops<'_, S> {
     /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy of it.
     ///
     /// # Safety
-    /// That of [`run`](Self::run); with [`First::Copies`], B has two columns of whole vectors for each row of a panel in the scratch.
+    /// That of [`run`](Self::run); with [`First::Copies`], the scratch has room for two vectors for each row of B.
     #[inline(always)]
     pub(super) unsafe fn run_in_place(&self, first: First) {
         // An epilogue is faster on whole rows, as long as they are near.
