@@ -275,6 +275,17 @@ fn unused_strides_may_be_anything() {
         gemm(isa, tall, wide, MatMut::new(&mut c, 20, 200).unwrap(), Epilogue::Store, &mut scratch).unwrap();
         assert_eq!(c, [0.0; 20 * 200]);
     }
+    // A plain B, and results for one tile of rows and for several, small and large.
+    for (m, n) in [(5, 30), (20, 200), (70, 300)] {
+        let tall = Mat::with_strides(&[], m, 0, usize::MAX, 1).unwrap();
+        for isa in all() {
+            let mut c = vec![f32::NAN; m * n];
+            let mut scratch = vec![f32::NAN; gemm_scratch_len(m, 0, n)];
+            let (b, view) = (Mat::new(&[], 0, n).unwrap(), MatMut::new(&mut c, m, n).unwrap());
+            gemm(isa, tall, b, view, Epilogue::Store, &mut scratch).unwrap();
+            assert!(c.iter().all(|&element| element == 0.0));
+        }
+    }
     let (a, b) = ([2.0], vec![3.0; 400]);
     let a = Mat::with_strides(&a, 1, 1, usize::MAX, usize::MAX).unwrap();
     let b = Mat::with_strides(&b, 1, 200, usize::MAX, 2).unwrap();

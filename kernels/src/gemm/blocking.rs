@@ -26,6 +26,9 @@ pub(super) const STREAM_SUMS: usize = 4096;
 pub(super) const STREAMED: usize = 4;
 /// The widest vector, in lanes: what packed panels are padded to in the worst case.
 pub(super) const MAX_LANES: usize = 16;
+/// Sums that are taken through the epilogue together, if C cannot hold them: 16 KiB of the first-level cache.
+pub(super) const SUMS: usize = 4096;
+
 /// Height of the tallest tile of `width` vectors.
 pub(super) const fn tile_rows(rows: TileRows, width: usize) -> usize {
     match width {
@@ -128,7 +131,7 @@ pub(super) struct Run {
     pub times: usize,
 }
 
-/// The parts of [`balanced`]: the longer ones, then the others. (Not an array, which would be read in halves of its stores' order.)
+/// [`runs`] as they come. (Not an array, which would be read in halves of its stores' order.)
 #[derive(Clone, Copy)]
 pub(super) struct Runs {
     start: usize,
@@ -139,6 +142,7 @@ pub(super) struct Runs {
     others: usize,
 }
 
+/// The parts of [`balanced`] as runs of equal ones: the longer, then the others.
 #[inline(always)]
 pub(super) fn runs(len: usize, max: usize) -> Runs {
     // A division takes as long as a small tile.

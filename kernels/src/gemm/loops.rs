@@ -217,6 +217,12 @@ impl<S: Simd> Loops<'_, S> {
         sums.saturating_add(b.saturating_mul(b_turn).saturating_add(c.saturating_mul(c_turn)) / S::LANES)
     }
 
+    /// C from an element of this part on, with rows and columns as the loops see them.
+    #[inline(always)]
+    fn c_at(&self, row: usize, col: usize) -> Operand {
+        self.c_as_seen().at(self.row + row, self.col + col)
+    }
+
     /// C with rows and columns as the loops see them.
     #[inline(always)]
     fn c_as_seen(&self) -> Operand {
@@ -351,12 +357,6 @@ impl<S: Simd> Loops<'_, S> {
                     && panel_bytes < second_level_bytes() / PANELS)
     }
 
-    /// The width of a panel for what remains of a row of C, in vectors.
-    #[inline(always)]
-    fn width(&self, cols: usize, padded: bool) -> usize {
-        tile_width::<S>(self.m, cols, padded)
-    }
-
     /// [`panels`] for the rows of this product.
     #[inline(always)]
     fn panels(&self, jc: usize, n: usize, padded: bool) -> Panels {
@@ -381,17 +381,23 @@ impl<S: Simd> Loops<'_, S> {
         self.finish.overwrites() && self.c_as_seen().col_stride == 1
     }
 
+    /// Whether sums are done when C holds them.
+    #[inline(always)]
+    fn stores_in_c(&self) -> bool {
+        matches!(self.finish, Finish::Store) && self.sums_in_c()
+    }
+
     /// Brings complete sums of `rows × cols`, which lie in C or `stride` elements from row to row in `sums`, through the epilogue.
     ///
     /// # Safety
     /// As [`finish_block`].
     #[inline(always)]
     unsafe fn finish_at(&self, sums: Option<(*const f32, usize)>, row: usize, col: usize, rows: usize, cols: usize) {
-        let (row, col) = (self.row + row, self.col + col);
         let (sums, sums_row_stride) = sums.unwrap_or_else(|| {
-            let c = self.c_as_seen().at(row, col);
+            let c = self.c_at(row, col);
             (c.ptr, c.row_stride)
         });
+        let (row, col) = (self.row + row, self.col + col);
         let turned = self.turned;
         // Columns here are rows of a turned C: few at a time, so that what is left of their lines is still near for the next of our rows.
         let part = if turned { TURNED_COLS } else { cols };

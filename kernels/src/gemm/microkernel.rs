@@ -61,6 +61,20 @@ impl Tile {
         next: [0; 3],
     };
 
+    /// Makes it so many tiles of `rows` rows, one below the other.
+    #[inline(always)]
+    pub fn down(&mut self, rows: usize, times: usize) {
+        // (Strides of an empty A, or of a single row, may be anything.)
+        let apart = |stride: usize| rows.wrapping_mul(stride);
+        (self.times, self.next) = (times, [apart(self.a_row_stride), 0, apart(self.c_row_stride)]);
+    }
+
+    /// Makes it so many tiles side by side, `cols` columns each, whose panels of B begin `b` elements apart.
+    #[inline(always)]
+    pub fn along(&mut self, cols: usize, b: usize, times: usize) {
+        (self.times, self.next) = (times, [0, b, cols]);
+    }
+
     /// Goes on to the next tile.
     #[inline(always)]
     pub fn advance(&mut self) {
@@ -99,10 +113,10 @@ pub(super) enum Lies {
     Across,
 }
 
-/// Sums a tile of `rows` by `width` vectors into `tile.c`.
+/// Sums a tile of `rows` by `width` vectors into `tile.c`, and those that follow: the operands are then those of the last.
 ///
 /// # Safety
-/// For every row `i < rows`, `p < k` and column `j < (width − 1) · LANES + last` (to `width · LANES` if B is padded), `a[i·rs + p·cs]`
+/// There is a tile at least, and for each: for every row `i < rows`, `p < k` and column `j < (width − 1) · LANES + last` (to `width · LANES` if B is padded), `a[i·rs + p·cs]`
 /// and `b[p, j]` are readable and `c[i·rs + j]` is writable (for `c_last` instead of `last` lanes); and readable too if `add`, or if there is more than one
 /// block; and `chains` is null or readable for whole vectors. One of the strides of A is 1. `rows` and `width` are a tile that [`Simd::TILE_ROWS`] allows
 /// ([`Simd::TURNED_ROWS`] if B lies across), and of at most [`Simd::PARTIAL_ROWS`] or one vector wide if the last

@@ -5,10 +5,10 @@ use super::pack::Operand;
 use crate::simd::{Kernel, Simd};
 
 /// The longest sums whose factors in B are kept in registers.
-pub(super) const SHORT: usize = 8;
+const SHORT: usize = 8;
 
 /// The most vectors of a panel whose `k` rows fit half of the registers; the rest are for sums and elements of A.
-pub(super) const fn short_width<S: Simd>(k: usize) -> usize {
+const fn short_width<S: Simd>(k: usize) -> usize {
     let vectors = if S::TILE_ROWS.two > 6 { 16 } else { 8 };
     if vectors / k < 4 { vectors / k } else { 4 }
 }
@@ -24,15 +24,13 @@ pub(super) fn is_short<S: Simd>(m: usize, k: usize, c_row_stride: usize) -> bool
         && (short_width::<S>(k) > 1 || !rows_collide(c_row_stride))
 }
 
-/// Some rows of A times a panel of B.
-#[derive(Clone, Copy)]
+/// Some rows of A times some columns of B.
 pub(super) struct Short {
     pub rows: usize,
     pub k: usize,
     pub a: Operand,
     /// One of its strides is 1.
     pub b: Operand,
-    /// Columns of the panel.
     pub cols: usize,
     /// Where the sums go, row-major.
     pub c: *mut f32,
@@ -40,11 +38,25 @@ pub(super) struct Short {
 }
 
 impl Short {
+    /// One panel after the other.
+    ///
     /// # Safety
-    /// `rows × k` elements of A and `k × cols` of B are readable, `rows × cols` of `c` are writable; `k` is 1 to [`SHORT`], `cols` at least 1 and at most
-    /// [`short_width`] vectors.
+    /// `rows × k` elements of A and `k × cols` of B are readable, `rows × cols` of `c` are writable, and [`is_short`] said so of `k`.
     #[inline(always)]
     pub unsafe fn run<S: Simd>(&self, simd: S) {
+        let width = short_width::<S>(self.k) * S::LANES;
+        for j in (0..self.cols).step_by(width) {
+            let panel =
+                Short { b: self.b.at(0, j), cols: width.min(self.cols - j), c: self.c.wrapping_add(j), ..*self };
+            // SAFETY: the panel is a part of what the caller promises.
+            unsafe { panel.run_panel(simd) }
+        }
+    }
+
+    /// # Safety
+    /// As [`run`](Self::run), for at most [`short_width`] vectors of columns.
+    #[inline(always)]
+    unsafe fn run_panel<S: Simd>(&self, simd: S) {
         macro_rules! call {
             ($($k:literal: $($width:literal)*;)*) => {
                 match (self.k, self.cols.div_ceil(S::LANES)) {
@@ -74,7 +86,7 @@ impl<const K: usize, const NV: usize, const ACROSS: bool> Kernel for Panel<'_, K
         let &Short { rows, a, b, cols, mut c, c_row_stride, .. } = self.0;
         let last = cols - (NV - 1) * S::LANES;
         let mut panel = [[simd.splat(0.0); NV]; K];
-        // SAFETY: the caller of `Short::run` promises every element that is read or written.
+        // SAFETY: the caller of `Short::run_panel` promises every element that is read or written.
         unsafe {
             for v in 0..NV {
                 let whole = v + 1 < NV || last == S::LANES;

@@ -1,7 +1,6 @@
 //! Operands read as they lie.
 
-use super::super::blocking::{Run, k_block_len, pair_width, runs, tile_rows};
-use super::super::epilogue::Finish;
+use super::super::blocking::{Run, SUMS, k_block_len, pair_width, runs, tile_rows, tile_width};
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::scratch::{Layout, layout};
 use super::{First, Loops, Panels};
@@ -21,9 +20,6 @@ enum Source {
     Copy,
 }
 
-/// Most sums that are taken through the epilogue together, if C cannot hold them: 16 KiB of the first-level cache.
-const SUMS: usize = 4096;
-
 impl<S: Simd> Loops<'_, S> {
     /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy of it.
     ///
@@ -32,40 +28,20 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     pub(super) unsafe fn run_in_place(&self, first: First) {
         // An epilogue is faster on whole rows, as long as they are near.
-        let in_c = self.sums_in_c();
-        let later = in_c && !matches!(self.finish, Finish::Store);
-        let common_rows = self.common_rows(self.n, self.packed);
-        if first == First::Reads && (self.m <= common_rows || self.row_by_row(in_c)) {
-            // 1. Tiles of rows, as equal as they come.
-            let panels = self.panels(0, self.n, self.packed);
-            for run in runs(self.m, common_rows) {
-                for index in 0..run.times {
-                    let rows = Run { start: run.start + index * run.len, times: 1, ..run };
-                    // 2. Panels of B, as wide as a tile.
-                    let mut panels = panels;
-                    loop {
-                        // SAFETY: the tiles lie inside the product.
-                        unsafe { self.tiles_in_place(Source::B, rows, panels, !later) }
-                        let next = panels.start + panels.times * panels.width * S::LANES;
-                        if next >= self.n {
-                            break;
-                        }
-                        panels = self.panels(next, self.n, self.packed);
-                    }
-                    if later {
-                        // SAFETY: the rows lie inside the product, and their sums are complete.
-                        unsafe { self.finish_at(None, rows.start, 0, rows.len, self.n) }
-                    }
-                }
+        let later = self.sums_in_c() && !self.stores_in_c();
+        if first == First::Reads {
+            let rows = self.common_rows(self.n, self.packed);
+            if self.m <= rows || self.row_by_row() {
+                // SAFETY: the caller's promise.
+                return unsafe { self.run_in_rows(rows, later) };
             }
-            return;
         }
         let later = later && self.m.saturating_mul(self.n) <= second_level_bytes() / 4 / size_of::<f32>();
         let (mut jc, mut width, mut rows) = (0, 0, runs(0, 1));
         // 1. Panels of B, as wide as a tile; each stays in the first-level cache as far as it fits.
         while jc < self.n {
             let wanted = match first {
-                First::Reads => self.width(self.n - jc, self.packed),
+                First::Reads => tile_width::<S>(self.m, self.n - jc, self.packed),
                 First::Asks | First::Copies => pair_width::<S>(self.m, self.n - jc),
             };
             if wanted != width {
@@ -100,15 +76,46 @@ impl<S: Simd> Loops<'_, S> {
         }
     }
 
+    /// In tiles of at most `max_rows` rows, each with all panels; the epilogue follows each if it comes `later` than the sums.
+    ///
+    /// # Safety
+    /// That of [`run`](Self::run); all panels allow tiles of so many rows.
+    #[inline(always)]
+    unsafe fn run_in_rows(&self, max_rows: usize, later: bool) {
+        let first_panels = self.panels(0, self.n, self.packed);
+        // 1. Tiles of rows, as equal as they come.
+        for run in runs(self.m, max_rows) {
+            for index in 0..run.times {
+                let rows = Run { start: run.start + index * run.len, times: 1, ..run };
+                // 2. Panels of B, as wide as a tile.
+                let mut panels = first_panels;
+                loop {
+                    // SAFETY: the tiles lie inside the product.
+                    unsafe { self.tiles_in_place(Source::B, rows, panels, !later) }
+                    let next = panels.start + panels.times * panels.width * S::LANES;
+                    if next >= self.n {
+                        break;
+                    }
+                    panels = self.panels(next, self.n, self.packed);
+                }
+                if later {
+                    // SAFETY: the rows lie inside the product, and their sums are complete.
+                    unsafe { self.finish_at(None, rows.start, 0, rows.len, self.n) }
+                }
+            }
+        }
+    }
+
     /// Whether all panels of B meet a tile of rows before the next rows do: C is written in whole rows, which counts where sums are short and C is most of
     /// the traffic, or where its elements are read too and B is small.
     #[inline(always)]
-    fn row_by_row(&self, in_c: bool) -> bool {
+    fn row_by_row(&self) -> bool {
         const WIDE: usize = 256;
         const SHORT: usize = 128;
         // A third of a first-level cache or more, but far less than a second-level one.
         const SMALL: usize = 1 << 14;
-        self.n >= WIDE && self.k <= SHORT || !in_c && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL
+        self.n >= WIDE && self.k <= SHORT
+            || !self.sums_in_c() && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL
     }
 
     /// Tiles of operands as they lie: several of rows, or several panels. The sums are taken through the epilogue if `complete`.
@@ -116,7 +123,7 @@ impl<S: Simd> Loops<'_, S> {
     unsafe fn tiles_in_place(&self, source: Source, rows: Run, panels: Panels, complete: bool) {
         let Panels { start, width, times } = panels;
         let panel = width * S::LANES;
-        let (a, b, c) = (self.a.at(rows.start, 0), self.b.at(0, start), self.c_as_seen());
+        let (a, b) = (self.a.at(rows.start, 0), self.b.at(0, start));
         // Down the rows of one panel, or along the panels for one tile of rows.
         let down = times == 1;
         let cols = panel.min(self.n - start);
@@ -132,16 +139,20 @@ impl<S: Simd> Loops<'_, S> {
             copy: if source == Source::BCopying { self.scratch } else { core::ptr::null_mut() },
             ask: if source == Source::BAsking { Ask::Vectors(b.at(AHEAD, 0).ptr) } else { Ask::Nothing },
             last: cols - (width - 1) * S::LANES,
-            times: if down { rows.times } else { times },
-            next: if down { [rows.len * a.row_stride, 0, 0] } else { [0, panel, panel] },
             ..Tile::EMPTY
         };
-        if self.sums_in_c() && (!complete || matches!(self.finish, Finish::Store)) {
-            let c = c.at(self.row + rows.start, self.col + start);
-            (tile.c, tile.c_row_stride, tile.c_last) = (c.ptr.cast_mut(), c.row_stride, tile.last);
+        let run = |tile: &mut Tile, times: usize| {
             if down {
-                tile.next[2] = rows.len * c.row_stride;
+                tile.down(rows.len, times);
+            } else {
+                tile.along(panel, panel, times);
             }
+        };
+        let total = if down { rows.times } else { times };
+        if self.sums_in_c() && !complete || self.stores_in_c() {
+            let c = self.c_at(rows.start, start);
+            (tile.c, tile.c_row_stride, tile.c_last) = (c.ptr.cast_mut(), c.row_stride, tile.last);
+            run(&mut tile, total);
             // SAFETY: the caller puts the tiles inside the product.
             unsafe { sum_tile(self.simd, rows.len, width, &mut tile) }
             return;
@@ -150,19 +161,19 @@ impl<S: Simd> Loops<'_, S> {
         let copied = if matches!(source, Source::BCopying | Source::Copy) { panel * self.k } else { 0 };
         let sums = self.scratch.wrapping_add(copied);
         let Layout { b, a, sums: behind } = layout(self.m, self.k, self.n);
-        let most = (SUMS.min(b + a + behind - copied) / (rows.len * panel)).max(1);
-        debug_assert!(rows.len * panel <= b + a + behind - copied);
-        let (mut row, mut col, mut left) = (rows.start, start, tile.times);
+        let room = b + a + behind - copied;
+        debug_assert!(rows.len * panel <= room);
+        let most = (SUMS.min(room) / (rows.len * panel)).max(1);
+        let (mut row, mut col, mut left) = (rows.start, start, total);
         while left > 0 {
-            tile.times = left.min(most);
-            let (height, cols) =
-                if down { (rows.len * tile.times, cols) } else { (rows.len, (panel * tile.times).min(self.n - col)) };
-            let stride = if down { panel } else { panel * tile.times };
+            let now = left.min(most);
+            let (height, cols, stride) = if down {
+                (rows.len * now, cols, panel)
+            } else {
+                (rows.len, (panel * now).min(self.n - col), panel * now)
+            };
             (tile.c, tile.c_row_stride, tile.c_last) = (sums, stride, S::LANES);
-            if down {
-                tile.next[2] = rows.len * panel;
-            }
-            left -= tile.times;
+            run(&mut tile, now);
             // SAFETY: the caller puts the tiles inside the product; the scratch has room for their sums.
             unsafe {
                 sum_tile(self.simd, rows.len, width, &mut tile);
@@ -170,6 +181,7 @@ impl<S: Simd> Loops<'_, S> {
             }
             tile.advance();
             (row, col) = if down { (row + height, col) } else { (row, col + cols) };
+            left -= now;
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Operands copied block by block.
 
 use super::super::blocking::{MAX_LANES, SUM_ROWS, balanced, copying_rows, k_block_len, packed_cols, rows_collide};
-use super::super::epilogue::Finish;
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
 use super::super::scratch::{Layout, a_row_len, layout};
@@ -32,6 +31,7 @@ impl<S: Simd> Loops<'_, S> {
         for jc in (0..self.n).step_by(max_nc) {
             let nc = max_nc.min(self.n - jc);
             let first_panels = self.panels(0, nc, true);
+            let max_rows = self.common_rows(nc, true);
             // 2. Blocks of rows whose sums are kept at a time (all of them, unless C cannot hold them).
             for oc in (0..self.m).step_by(sum_rows) {
                 let oc_end = self.m.min(oc + sum_rows);
@@ -41,7 +41,6 @@ impl<S: Simd> Loops<'_, S> {
                     let kc = k_block.min(self.k - pc);
                     let (first, last_block) = (block == 0, block + 1 == blocks);
                     // 4. Tiles of rows, as equal as they come. The rows of A of one tile stay in the first-level cache.
-                    let max_rows = self.common_rows(nc, true);
                     for index in 0..(oc_end - oc).div_ceil(max_rows) {
                         let (ir, rows) = balanced(oc_end - oc, max_rows, index);
                         let a = if pack_a_cols {
@@ -60,7 +59,7 @@ impl<S: Simd> Loops<'_, S> {
                             self.a.at(oc + ir, pc)
                         };
                         let (to, to_row_stride) = if in_c {
-                            let c = self.c_as_seen().at(self.row + oc + ir, self.col + jc);
+                            let c = self.c_at(oc + ir, jc);
                             (c.ptr.cast_mut(), c.row_stride)
                         } else {
                             (sums.wrapping_add(if blocks > 1 { ir * sums_row_stride } else { 0 }), sums_row_stride)
@@ -93,6 +92,7 @@ impl<S: Simd> Loops<'_, S> {
                             tile.last = cols - (panel * times - S::LANES);
                             tile.c_last = if in_c { tile.last } else { S::LANES };
                             if copies {
+                                tile.times = 1;
                                 tile.b_stride = b.row_stride;
                                 for panel_index in 0..times {
                                     tile.b = b.at(0, panel_index * panel).ptr;
@@ -114,20 +114,18 @@ impl<S: Simd> Loops<'_, S> {
                                     }
                                 }
                                 (tile.b, tile.b_stride) = (packed, panel);
-                                (tile.times, tile.next) = (times, [0, panel * kc, panel]);
+                                tile.along(panel, panel * kc, times);
                                 // SAFETY: the tiles lie inside the block, the block inside the product.
                                 unsafe { sum_tile(self.simd, rows, width, &mut tile) }
-                                (tile.times, tile.next) = (1, [0; 3]);
                             }
                             let next = start + panel * times;
                             if next >= nc {
                                 break;
                             }
                             panels = self.panels(next, nc, true);
-                            tile.a = a.ptr;
                         }
                         // The epilogue takes whole rows, the longer the better.
-                        if last_block && !(in_c && matches!(self.finish, Finish::Store)) {
+                        if last_block && !self.stores_in_c() {
                             // SAFETY: the rows lie inside the product, and their sums are complete.
                             unsafe { self.finish_at(Some((to, to_row_stride)), oc + ir, jc, rows, nc) }
                         }

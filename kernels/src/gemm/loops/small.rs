@@ -5,7 +5,7 @@ use super::super::epilogue::{Block, Finish, Target, finish_block};
 use super::super::microkernel::{Tile, sum_tile, sum_tile_here};
 use super::super::pack::Operand;
 use super::super::scratch::{Layout, layout};
-use super::super::short::{Short, is_short, short_width};
+use super::super::short::{Short, is_short};
 use super::{Factor, PART, Panels, Product, panels};
 use crate::simd::{Kernel, Simd};
 
@@ -63,28 +63,15 @@ impl Kernel for Small<'_, '_, '_> {
             ..Tile::EMPTY
         };
         if is_short::<S>(m, k, sums_row_stride) {
-            let panel = short_width::<S>(k) * S::LANES;
-            for j in (0..n).step_by(panel) {
-                let b = b.at(0, j);
-                let short = Short {
-                    rows: m,
-                    k,
-                    a,
-                    b,
-                    cols: panel.min(n - j),
-                    c: sums.wrapping_add(j),
-                    c_row_stride: sums_row_stride,
-                };
-                // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C is lent mutably, and the scratch has room for the sums if C does
-                // not take them.
-                unsafe { short.run(simd) }
-            }
+            let short = Short { rows: m, k, a, b, cols: n, c: sums, c_row_stride: sums_row_stride };
+            // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C is lent mutably, and the scratch has room for the sums if C does
+            // not take them.
+            unsafe { short.run(simd) }
         } else if one_tile {
             tile.last = S::LANES - (padded - n);
             tile.c_last = if apart { S::LANES } else { tile.last };
             (tile.a, tile.b, tile.c) = (a.ptr, b.ptr, sums);
-            // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C is lent mutably, and the scratch has room for the sums if C does not
-            // take them; the tile is the product.
+            // SAFETY: as above; the tile is the product.
             unsafe { sum_tile_here(simd, m, vectors, &mut tile) }
         } else {
             // 1. Panels of B, as wide as a tile; those of one width together, if one tile has all rows.
@@ -100,11 +87,11 @@ impl Kernel for Small<'_, '_, '_> {
                 for run in runs(m, tile_rows(S::TILE_ROWS, width)) {
                     (tile.a, tile.b) = (a.at(run.start, 0).ptr, b.at(0, jc).ptr);
                     tile.c = sums.wrapping_add(run.start * sums_row_stride + jc);
-                    (tile.times, tile.next) = if one_tile {
-                        (times, [0, panel, panel])
+                    if one_tile {
+                        tile.along(panel, panel, times);
                     } else {
-                        (run.times, [run.len * a.row_stride, 0, run.len * sums_row_stride])
-                    };
+                        tile.down(run.len, run.times);
+                    }
                     // SAFETY: as above; the tiles lie inside the product.
                     unsafe { sum_tile(simd, run.len, width, &mut tile) }
                 }

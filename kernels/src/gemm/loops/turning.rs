@@ -1,7 +1,6 @@
 //! A B that lies in columns, for one tile of rows: turned on the way to the registers.
 
 use super::super::blocking::{k_block_len, pages_apart};
-use super::super::epilogue::Finish;
 use super::super::microkernel::{Lies, Tile, sum_tile};
 use super::super::pack::pack_rows;
 use super::super::scratch::{Layout, a_row_len, layout};
@@ -51,7 +50,7 @@ impl<S: Simd> Loops<'_, S> {
         let row_len = a_row_len(k_block);
         let sums = self.scratch.wrapping_add(self.columns_room());
         // (What a masked store wrote cannot be read again before it has reached the cache.)
-        let in_c = self.sums_in_c() && matches!(self.finish, Finish::Store);
+        let in_c = self.stores_in_c();
         let mut jc = 0;
         // 1. Panels of B: two vectors if there are registers for them.
         while jc < self.n {
@@ -59,7 +58,7 @@ impl<S: Simd> Loops<'_, S> {
             let cols = (width * S::LANES).min(self.n - jc);
             let last = cols - (width - 1) * S::LANES;
             let (to, to_row_stride, c_last) = if in_c {
-                let c = self.c_as_seen().at(self.row, self.col + jc);
+                let c = self.c_at(0, jc);
                 (c.ptr.cast_mut(), c.row_stride, last)
             } else {
                 (sums, width * S::LANES, S::LANES)
