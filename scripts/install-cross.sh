@@ -8,7 +8,7 @@
 #
 # Where rustup can reach its server, scripts/cross.sh asks it for the std of each target and this script is not needed. Else: a clone of the
 # machine's own toolchain, made of links, in $PREFIX/rust; the sources of std of the same version, from Debian's package rust-src; and
-# one build of std for each target, whose rlibs go where `rustup target add` would put them. Ordinary cargo then works with
+# one build of std for each target that the toolchain lacks, whose rlibs go where `rustup target add` would put them. Ordinary cargo then works with
 #
 #   . $PREFIX/env.sh; cargo build --target ...
 #
@@ -173,6 +173,11 @@ codegen-units = 1
 X
 build_std() {
     local t=$1 crates=std,panic_abort,test,proc_macro features= f
+    # What the toolchain has already serves as it is: a second std beside it would be one candidate too many for the compiler.
+    if compgen -G "$TOOLCHAIN/lib/rustlib/$t/lib/libcore-*.rlib" >/dev/null; then
+        say "std for $t is the toolchain's own"
+        return
+    fi
     [ "$(cat "$LIB/$t/.std-of" 2>/dev/null)" = "$HASH" ] && return
     case $t in *-none-*) crates=core,alloc,panic_abort; features=-Zbuild-std-features=compiler-builtins-mem ;; esac
     # The stable compiler takes -Z flags when it is told to. Bitcode is for `lto = true` in users' profiles.
@@ -181,7 +186,7 @@ build_std() {
         RUSTFLAGS="-Cembed-bitcode=yes -Lnative=$LIB/$t/lib/self-contained" \
         "$R/bin/cargo" build -q --release -Zbuild-std=$crates ${features:+"$features"} --target "$t")
     mkdir -p "$LIB/$t/lib"
-    rm -f "$LIB/$t/lib/"*.rlib
+    rm -f "$LIB/$t/lib/"*.rlib "$LIB/$t/lib/"*.rmeta
     for f in "$B/target/$t/release/deps/"*.rlib; do
         case $f in *libstdbuild-*) ;; *) cp "$f" "$LIB/$t/lib/" ;; esac
     done
