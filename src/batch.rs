@@ -65,9 +65,11 @@ impl<'a> BatchRows<'a> {
     pub fn gather(self, isa: Isa, columns: &Columns, block: &mut Block<'_>) {
         let BatchRows::Gathered { data, order } = self else { return };
         let order = &order[block.first..block.first + block.rows.rows()];
+        // Rows lie anywhere in memory, which takes its time: some are under way while one is copied.
+        let ahead = data.rows_ahead().min(order.len());
+        order[..ahead].iter().for_each(|&soon| data.prefetch_row(isa, soon as usize));
         for (i, &from) in order.iter().enumerate() {
-            // Rows lie anywhere in memory, which takes its time: two are under way while one is copied.
-            if let Some(&soon) = order.get(i + 2) {
+            if let Some(&soon) = order.get(i + ahead) {
                 data.prefetch_row(isa, soon as usize);
             }
             let from = from as usize;

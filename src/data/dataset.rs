@@ -224,6 +224,11 @@ impl Dataset {
         self.features.prefetch(isa, row * self.columns..(row + 1) * self.columns);
     }
 
+    /// For how many rows to ask before the first of them is copied, where they lie anywhere in memory.
+    pub(crate) fn rows_ahead(&self) -> usize {
+        self.features.rows_ahead(self.columns)
+    }
+
     /// Calls `f` with each row and its number.
     pub(super) fn each_row(&self, mut f: impl FnMut(usize, &[f32])) {
         let (isa, mut buffer) = (Isa::detect(), vec![0.0; self.columns]);

@@ -84,6 +84,17 @@ impl Features {
         }
     }
 
+    /// For how many rows to [ask](Features::prefetch) before the first of them is copied: so many that some 50 lines of memory are on
+    /// their way, about what a core can wait for; at least two.
+    pub fn rows_ahead(&self, columns: usize) -> usize {
+        const UNDER_WAY: usize = 50 * 64;
+        let element = match self {
+            Features::Floats(_) => size_of::<f32>(),
+            Features::Bytes(_) => size_of::<u8>(),
+        };
+        (UNDER_WAY / (columns * element).max(1)).clamp(2, 32)
+    }
+
     /// The rows at these indices, in this order.
     pub fn gather(&self, indices: &[u32], columns: usize) -> Features {
         match self {
