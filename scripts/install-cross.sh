@@ -94,13 +94,21 @@ VERSION=$("$TOOLCHAIN/bin/rustc" -V | awk '{print $2}')
 HASH=$("$TOOLCHAIN/bin/rustc" -vV | awk '/^commit-hash/{print substr($2,1,12)}')
 R="$PREFIX/rust"
 case "$TOOLCHAIN" in "$R") echo "this is the clone itself: run without $PREFIX/env.sh" >&2; exit 1 ;; esac
+link() { cp -al "$@" 2>/dev/null || cp -a "$@"; }
+has_std() { compgen -G "$1/lib/rustlib/$2/lib/libcore-*.rlib" >/dev/null; }
 if [ "$(cat "$R/.clone-of" 2>/dev/null)" != "$HASH" ]; then
     rm -rf "$R"
     mkdir -p "$R"
-    cp -al "$TOOLCHAIN/bin" "$TOOLCHAIN/lib" "$R/" 2>/dev/null || { rm -rf "$R/bin" "$R/lib"; cp -a "$TOOLCHAIN/bin" "$TOOLCHAIN/lib" "$R/"; }
+    link "$TOOLCHAIN/bin" "$TOOLCHAIN/lib" "$R/"
     echo "$HASH" >"$R/.clone-of"
 fi
 LIB="$R/lib/rustlib"
+# A target's std that the toolchain has, or got since it was cloned, serves as it is: a second beside it would be one candidate too many.
+for t in $TARGETS; do
+    has_std "$TOOLCHAIN" "$t" || continue
+    rm -rf "${LIB:?}/$t"
+    link "$TOOLCHAIN/lib/rustlib/$t" "$LIB/"
+done
 if [ ! -e "$LIB/src/rust/library/std/Cargo.toml" ]; then
     DEB=$(fetch rust-src "${VERSION%%-*}+")
     rm -rf "$PREFIX/src/x"
@@ -173,8 +181,7 @@ codegen-units = 1
 X
 build_std() {
     local t=$1 crates=std,panic_abort,test,proc_macro features= f
-    # What the toolchain has already serves as it is: a second std beside it would be one candidate too many for the compiler.
-    if compgen -G "$TOOLCHAIN/lib/rustlib/$t/lib/libcore-*.rlib" >/dev/null; then
+    if has_std "$TOOLCHAIN" "$t"; then
         say "std for $t is the toolchain's own"
         return
     fi
