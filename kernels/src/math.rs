@@ -30,15 +30,20 @@ pub(crate) fn exp<S: Simd>(s: S, x: S::F) -> S::F {
 /// The natural logarithm.
 #[inline(always)]
 pub(crate) fn ln<S: Simd>(s: S, x: S::F) -> S::F {
-    let usual = s.eq(s.lesser(s.splat(f32::MAX), s.greater(s.splat(f32::MIN_POSITIVE), x)), x);
-    let (m, e) = if all(s, usual) { s.split_normal(x) } else { s.split(x) };
+    if all(s, s.normal(x)) { ln_of::<S, true>(s, s.split_normal(x)) } else { ln_of::<S, false>(s, s.split(x)) }
+}
+
+/// Of `m·2^e`; `USUAL`: e is finite.
+#[inline(always)]
+fn ln_of<S: Simd, const USUAL: bool>(s: S, (m, e): (S::F, S::F)) -> S::F {
+    let ln2 = LN2_HI * S::EXPONENT_UNIT;
     let f = s.sub(m, s.splat(1.0));
-    let round = s.splat(ROUND_TO_14_BITS);
-    let f_upper = s.sub(s.add(f, round), round);
-    let upper = s.fma(e, s.splat(LN2_UPPER), f_upper);
-    let tail = s.fma(s.mul(f, f), polynomial(s, f, &LN), s.mul(e, s.splat(LN2_LOWER)));
-    let lower = s.add(s.sub(f, f_upper), tail);
-    s.add(upper, lower)
+    let upper = s.fma(e, s.splat(ln2), f);
+    let mut rest = s.sub(f, s.fma(e, s.splat(-ln2), upper));
+    if !USUAL {
+        rest = s.from_bits(s.and_u(s.to_bits(rest), s.splat_u(FINITE_BELOW_TWO)));
+    }
+    s.add(upper, s.fma(s.mul(f, f), polynomial(s, f, &LN), rest))
 }
 
 /// The logistic function.
@@ -103,9 +108,8 @@ pub(crate) fn softplus<S: Simd>(s: S, x: S::F) -> S::F {
     };
     let small = s.lt(e, s.splat(0.5));
     let f = s.select(small, e, s.mul(s.sub(e, s.splat(1.0)), s.splat(0.5)));
-    let upper = s.select(small, zero, s.splat(LN2_UPPER));
-    let lower = s.select(small, zero, s.splat(LN2_LOWER));
-    let tail = s.add(s.fma(s.mul(f, f), polynomial(s, f, &LN), f), lower);
+    let upper = s.select(small, zero, s.splat(LN2_HI));
+    let tail = s.fma(s.mul(f, f), polynomial(s, f, &LN), f);
     s.add(upper, s.add(s.greater(x, zero), tail))
 }
 
@@ -215,7 +219,7 @@ fn power<S: Simd>(s: S, z: S::F) -> S::F {
 fn polynomial<S: Simd, const N: usize>(s: S, t: S::F, c: &[f32; N]) -> S::F {
     let mut sum = s.splat(c[N - 1]);
     for i in (0..N - 1).rev() {
-        sum = s.fma(sum, t, s.splat(c[i]));
+        sum = s.in_step(s.fma(sum, t, s.splat(c[i])));
     }
     sum
 }

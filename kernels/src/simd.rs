@@ -29,7 +29,7 @@ pub(crate) use twice::Twice;
 #[cfg(steadynet_vfma)]
 pub use vfma::Vfma;
 
-use crate::reference::{ONE_BITS, ROUND_WITH_TWO_BIASES, THREE_QUARTERS_BITS};
+use crate::reference::{ROUND_WITH_TWO_BIASES, THREE_QUARTERS_BITS};
 
 /// Work that is written once for every instruction set.
 pub trait Kernel {
@@ -94,6 +94,12 @@ pub trait Simd: Copy {
     fn pin(self, a: Self::F) -> Self::F {
         a
     }
+    /// `a`. Of several vectors that go through the same operations, none is taken further before all are here: where registers are few,
+    /// the compiler would take them one after the other and load every constant for each.
+    #[inline(always)]
+    fn in_step(self, a: Self::F) -> Self::F {
+        a
+    }
     /// Asks for the cache line at `ptr`, which need not be readable.
     #[inline(always)]
     fn prefetch(self, _ptr: *const f32) {}
@@ -121,6 +127,10 @@ pub trait Simd: Copy {
     fn or_u(self, a: Self::U, b: Self::U) -> Self::U;
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "others negate in one instruction"))]
     fn xor_u(self, a: Self::U, b: Self::U) -> Self::U;
+    /// `a < b` of signed integers.
+    fn lt_signed(self, a: Self::U, b: Self::U) -> Self::M;
+    /// The nearest number to a signed integer.
+    fn from_signed(self, a: Self::U) -> Self::F;
     /// `a << N`, zeros shifted in.
     fn shl<const N: u32>(self, a: Self::U) -> Self::U;
     /// `a >> N`, zeros shifted in.
@@ -165,23 +175,33 @@ pub trait Simd: Copy {
         self.mul(self.mul(a, first), second)
     }
 
+    /// Where `x` is a positive normal number.
+    #[inline(always)]
+    fn normal(self, x: Self::F) -> Self::M {
+        // By one exponent more, infinity and NaN get the sign bit.
+        let least = f32::MIN_POSITIVE.to_bits();
+        self.lt_signed(self.splat_u(2 * least - 1), self.add_u(self.to_bits(x), self.splat_u(least)))
+    }
+
+    /// What [`split`](Self::split) counts exponents in.
+    const EXPONENT_UNIT: f32 = 1.0 / 8388608.0;
+
     /// [`split`](Self::split) of positive normal numbers.
     #[inline(always)]
     fn split_normal(self, x: Self::F) -> (Self::F, Self::F) {
-        let bits = self.add_u(self.to_bits(x), self.splat_u(ONE_BITS - THREE_QUARTERS_BITS));
-        // The exponent field in the low bits of 2²³ makes an integer a float.
-        let biased = self.from_bits(self.or_u(self.shr::<23>(bits), self.splat_u(0x4b00_0000)));
-        let fraction = self.and_u(bits, self.splat_u(0x007f_ffff));
-        let m = self.from_bits(self.add_u(fraction, self.splat_u(THREE_QUARTERS_BITS)));
-        (m, self.sub(biased, self.splat(8388608.0 + 127.0)))
+        let bits = self.to_bits(x);
+        let exponent = self.and_u(self.sub_u(bits, self.splat_u(THREE_QUARTERS_BITS)), self.splat_u(0xff80_0000));
+        // The exponent field, where it stands: 2²³·e as an integer.
+        (self.from_bits(self.sub_u(bits, exponent)), self.from_signed(exponent))
     }
 
-    /// `(m, e)` with `x = m·2^e` and `m` in [3/4, 3/2); `e` = ±∞ and `m` finite for 0 and ∞; `m` NaN for NaN and below 0.
+    /// `(m, e)` with `x = m·2^(e·u)`, where u is the [unit](Self::EXPONENT_UNIT), and `m` in [3/4, 3/2); `e` = ±∞ and `m` finite for 0
+    /// and ∞; `m` NaN for NaN and below 0.
     #[inline(always)]
     fn split(self, x: Self::F) -> (Self::F, Self::F) {
         let subnormal = self.lt(x, self.splat(f32::MIN_POSITIVE));
         let (m, e) = self.split_normal(self.select(subnormal, self.mul(x, self.splat(8388608.0)), x));
-        let e = self.select(subnormal, self.sub(e, self.splat(23.0)), e);
+        let e = self.select(subnormal, self.sub(e, self.splat(23.0 * 8388608.0)), e);
         let (zero, infinity) = (self.splat(0.0), self.splat(f32::INFINITY));
         let e = self.select(self.eq(x, zero), self.neg(infinity), e);
         (self.select(self.le(zero, x), m, self.splat(f32::NAN)), self.select(self.eq(x, infinity), infinity, e))

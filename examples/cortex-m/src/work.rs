@@ -6,9 +6,9 @@ use steadynet_kernels::verify::Hash;
 use steadynet_kernels::{Isa, Mat, MatMut, ShapeError, Update, softmax_cross_entropy};
 
 /// The hash of the ten predictions, on every machine.
-pub const PREDICTIONS: u64 = 0x84f6_37e6_f0d1_f549;
+pub const PREDICTIONS: u64 = 0x3660_d04f_236c_8e21;
 /// The hash of the parameters after [`train`], on every machine.
-pub const TRAINED: u64 = 0x2e28_7771_cff1_122d;
+pub const TRAINED: u64 = 0xe766_75e5_f5e9_fff4;
 
 pub const EPOCHS: usize = 2;
 pub const UPDATE: Update = Update::Momentum { lr: 0.05, momentum: 0.9, l2: 0.0 };

@@ -62,6 +62,10 @@ impl Simd for Avx2 {
         unsafe { pin(a) }
     }
     #[inline(always)]
+    fn in_step(self, a: __m256) -> __m256 {
+        self.pin(a)
+    }
+    #[inline(always)]
     fn prefetch(self, ptr: *const f32) {
         // SAFETY: a prefetch accesses nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(ptr.cast()) }
@@ -130,6 +134,14 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn xor_u(self, a: __m256i, b: __m256i) -> __m256i {
         self.0.avx2._mm256_xor_si256(a, b)
+    }
+    #[inline(always)]
+    fn lt_signed(self, a: __m256i, b: __m256i) -> __m256 {
+        self.from_bits(self.0.avx2._mm256_cmpgt_epi32(b, a))
+    }
+    #[inline(always)]
+    fn from_signed(self, a: __m256i) -> __m256 {
+        self.0.avx._mm256_cvtepi32_ps(a)
     }
     #[inline(always)]
     fn shl<const N: u32>(self, a: __m256i) -> __m256i {

@@ -132,6 +132,14 @@ impl Simd for Avx512 {
         self.0.avx512f._mm512_xor_si512(a, b)
     }
     #[inline(always)]
+    fn lt_signed(self, a: __m512i, b: __m512i) -> __mmask16 {
+        self.0.avx512f._mm512_cmplt_epi32_mask(a, b)
+    }
+    #[inline(always)]
+    fn from_signed(self, a: __m512i) -> __m512 {
+        self.0.avx512f._mm512_cvtepi32_ps(a)
+    }
+    #[inline(always)]
     fn shl<const N: u32>(self, a: __m512i) -> __m512i {
         self.0.avx512f._mm512_sllv_epi32(a, self.splat_u(N))
     }
@@ -162,6 +170,7 @@ impl Simd for Avx512 {
     fn scale(self, a: __m512, n: __m512) -> __m512 {
         self.0.avx512f._mm512_scalef_ps(a, n)
     }
+    const EXPONENT_UNIT: f32 = 1.0;
     #[inline(always)]
     fn split(self, x: __m512) -> (__m512, __m512) {
         let m = self.0.avx512f._mm512_getmant_ps::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_NAN>(x);

@@ -123,6 +123,14 @@ impl Simd for Neon {
         self.0.neon.veorq_u32(a, b)
     }
     #[inline(always)]
+    fn lt_signed(self, a: uint32x4_t, b: uint32x4_t) -> uint32x4_t {
+        self.0.neon.vcltq_s32(self.0.neon.vreinterpretq_s32_u32(a), self.0.neon.vreinterpretq_s32_u32(b))
+    }
+    #[inline(always)]
+    fn from_signed(self, a: uint32x4_t) -> float32x4_t {
+        self.0.neon.vcvtq_f32_s32(self.0.neon.vreinterpretq_s32_u32(a))
+    }
+    #[inline(always)]
     fn shl<const N: u32>(self, a: uint32x4_t) -> uint32x4_t {
         self.0.neon.vshlq_u32(a, self.0.neon.vdupq_n_s32(N as i32))
     }

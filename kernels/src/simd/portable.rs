@@ -125,6 +125,14 @@ macro_rules! portable_operations {
             table[(index & 15) as usize]
         }
         #[inline(always)]
+        fn lt_signed(self, a: u32, b: u32) -> bool {
+            a.cast_signed() < b.cast_signed()
+        }
+        #[inline(always)]
+        fn from_signed(self, a: u32) -> f32 {
+            a.cast_signed() as f32
+        }
+        #[inline(always)]
         fn shl<const N: u32>(self, a: u32) -> u32 {
             a << N
         }

@@ -68,6 +68,7 @@ impl<S: Simd> Simd for Twice<S> {
         // One branch for both.
         self.0.all(mask.0) & self.0.all(mask.1)
     }
+    const EXPONENT_UNIT: f32 = S::EXPONENT_UNIT;
     #[inline(always)]
     fn split(self, x: Self::F) -> (Self::F, Self::F) {
         let ((m0, e0), (m1, e1)) = (self.0.split(x.0), self.0.split(x.1));
@@ -81,6 +82,7 @@ impl<S: Simd> Simd for Twice<S> {
         sqrt(a: F) -> F;
         fma(a: F, b: F, c: F) -> F;
         pin(a: F) -> F;
+        in_step(a: F) -> F;
         neg(a: F) -> F;
         abs(a: F) -> F;
         lt(a: F, b: F) -> M;
@@ -94,6 +96,8 @@ impl<S: Simd> Simd for Twice<S> {
         and_u(a: U, b: U) -> U;
         or_u(a: U, b: U) -> U;
         xor_u(a: U, b: U) -> U;
+        lt_signed(a: U, b: U) -> M;
+        from_signed(a: U) -> F;
         lesser(a: F, b: F) -> F;
         greater(a: F, b: F) -> F;
         magnitude_below(limit: F, x: F) -> F;
