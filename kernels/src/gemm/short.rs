@@ -5,12 +5,15 @@ use super::pack::Operand;
 use crate::simd::{Kernel, Simd};
 
 /// The longest sums whose factors in B are kept in registers.
-const SHORT: usize = 8;
+const SHORT: usize = 13;
+/// The longest for which a panel of one vector is worth it: each multiply-add loads an element of A.
+const SHORT_FOR_ONE: usize = 8;
 
-/// The most vectors of a panel whose `k` rows fit half of the registers; the rest are for sums and elements of A.
+/// The most vectors of a panel whose `k` rows fit the registers beside a row of sums, an element of A and one more.
 const fn short_width<S: Simd>(k: usize) -> usize {
-    let vectors = if S::TILE_ROWS.two > 6 { 16 } else { 8 };
-    if vectors / k < 4 { vectors / k } else { 4 }
+    let registers = if S::TILE_ROWS.two > 6 { 32 } else { 16 };
+    let most = (registers - 2) / (k + 1);
+    if most < 4 { most } else { 4 }
 }
 
 /// Whether a product is best computed so: its sums are short, and there are rows of A enough to make up for the panel's way to the registers. (A panel of
@@ -21,7 +24,7 @@ pub(super) fn is_short<S: Simd>(m: usize, k: usize, c_row_stride: usize) -> bool
         && (1..=SHORT).contains(&k)
         && m > 1
         && 2 * m > k
-        && (short_width::<S>(k) > 1 || !rows_collide(c_row_stride))
+        && (short_width::<S>(k) > 1 || k <= SHORT_FOR_ONE && !rows_collide(c_row_stride))
 }
 
 /// Some rows of A times some columns of B.
@@ -44,12 +47,16 @@ impl Short {
     /// `rows × k` elements of A and `k × cols` of B are readable, `rows × cols` of `c` are writable, and [`is_short`] said so of `k`.
     #[inline(always)]
     pub unsafe fn run<S: Simd>(&self, simd: S) {
-        let width = short_width::<S>(self.k) * S::LANES;
-        for j in (0..self.cols).step_by(width) {
-            let panel =
-                Short { b: self.b.at(0, j), cols: width.min(self.cols - j), c: self.c.wrapping_add(j), ..*self };
+        let vectors = self.cols.div_ceil(S::LANES);
+        let panels = vectors.div_ceil(short_width::<S>(self.k).max(1));
+        let mut j = 0;
+        for left in (1..=panels).rev() {
+            // As wide as each other, as far as that goes.
+            let cols = (vectors - j / S::LANES).div_ceil(left) * S::LANES;
+            let panel = Short { b: self.b.at(0, j), cols: cols.min(self.cols - j), c: self.c.wrapping_add(j), ..*self };
             // SAFETY: the panel is a part of what the caller promises.
             unsafe { panel.run_panel(simd) }
+            j += cols;
         }
     }
 
@@ -71,7 +78,10 @@ impl Short {
                 }
             };
         }
-        call!(1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4; 5: 1 2 3; 6: 1 2; 7: 1 2; 8: 1 2;)
+        call!(
+            1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4; 5: 1 2 3 4; 6: 1 2 3 4; 7: 1 2 3; 8: 1 2 3;
+            9: 1 2 3; 10: 1 2; 11: 1 2; 12: 1 2; 13: 1 2;
+        )
     }
 }
 
