@@ -6,7 +6,7 @@ use super::super::microkernel::{Tile, sum_tile, sum_tile_here};
 use super::super::pack::Operand;
 use super::super::scratch::{Layout, layout};
 use super::super::short::{Short, is_short};
-use super::{Factor, PART, Panels, Product, panels};
+use super::{Factor, Panels, Product, panels};
 use crate::simd::{Kernel, Simd};
 
 /// A product that may be small and plain enough for one way without a choice: whether it was, and is done. A few tiles take less time than the choice
@@ -23,6 +23,8 @@ impl Kernel for Small<'_, '_, '_> {
         const MOST_C: usize = 1 << 12;
         // Wider products of several tiles of rows have another order.
         const MOST_COLS: usize = 256;
+        // Multiply-adds of vectors for lanes that are not used, in many tiles, before another order is thought about.
+        const WASTED: usize = 512;
         let &mut Product { a, b: Factor::Plain(b), ref mut c, finish, scratch } = self.0 else { return false };
         let (m, k, n) = (c.rows(), a.cols(), c.cols());
         let (a, b, c) = (Operand::of(a), Operand::of(b), Target::of(c));
@@ -40,7 +42,7 @@ impl Kernel for Small<'_, '_, '_> {
             return false;
         }
         // A tall tile reads no vector in part, and the lanes that many tiles waste might be worth another order.
-        if partial && (vectors > 1 && m > S::PARTIAL_ROWS || !one_tile && m * k > PART) {
+        if partial && (vectors > 1 && m > S::PARTIAL_ROWS || !one_tile && m * k > WASTED) {
             return false;
         }
         // Sums that C cannot hold. (What a masked store wrote cannot be read again before it has reached the cache.)
