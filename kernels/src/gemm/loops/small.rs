@@ -23,6 +23,8 @@ impl Kernel for Small<'_, '_, '_> {
         const MOST_C: usize = 1 << 12;
         // Wider products of several tiles of rows have another order.
         const MOST_COLS: usize = 256;
+        // One tile is faster than a panel in registers from longer sums on.
+        const MOST_K: usize = 8;
         // Multiply-adds of vectors for lanes that are not used, in many tiles, before another order is thought about.
         const WASTED: usize = 512;
         let &mut Product { a, b: Factor::Plain(b), ref mut c, finish, scratch } = self.0 else { return false };
@@ -64,7 +66,7 @@ impl Kernel for Small<'_, '_, '_> {
             c_row_stride: sums_row_stride,
             ..Tile::EMPTY
         };
-        if is_short::<S>(m, k, sums_row_stride) {
+        if is_short::<S>(m, k, sums_row_stride) && !(one_tile && k > MOST_K) {
             let short = Short { rows: m, k, a, b, cols: n, c: sums, c_row_stride: sums_row_stride };
             // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C is lent mutably, and the scratch has room for the sums if C does
             // not take them.
