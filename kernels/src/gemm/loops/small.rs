@@ -24,7 +24,7 @@ impl Kernel for Small<'_, '_, '_> {
         // Wider products of several tiles of rows have another order.
         const MOST_COLS: usize = 256;
         // One tile is faster than a panel in registers from longer sums on.
-        const MOST_K: usize = 8;
+        const MOST_K: usize = 7;
         // Multiply-adds of vectors for lanes that are not used, in many tiles, before another order is thought about.
         const WASTED: usize = 512;
         let &mut Product { a, b: Factor::Plain(b), ref mut c, finish, scratch } = self.0 else { return false };
