@@ -1,6 +1,7 @@
 //! The loops around the microkernel, and the choice between them.
 
 mod in_place;
+mod order;
 mod packed;
 mod short;
 mod small;
@@ -95,8 +96,6 @@ impl Kernel for &mut Product<'_, '_> {
 
 /// Columns that are taken through the epilogue at a time where they are rows of C.
 const TURNED_COLS: usize = 32;
-/// What a second part costs beside its sums, in multiply-adds of vectors: a call's worth of choices.
-const PART: usize = 256;
 /// Cycles from one line of a set of the first-level cache to the next that comes there.
 const FILL: usize = 12;
 
@@ -165,74 +164,6 @@ struct Loops<'a, S> {
 }
 
 impl<S: Simd> Loops<'_, S> {
-    /// The product in the order that is cheaper, or in two parts: the columns that fill vectors, and the rest with vectors down
-    /// the rows of A.
-    #[inline(always)]
-    fn divided(self) -> [Option<Self>; 2] {
-        let direct = self.b.col_stride == 1 && self.c_as_seen().col_stride == 1;
-        if const { S::LANES == 1 } || direct && (self.m == 1 || self.n.is_multiple_of(S::LANES)) {
-            return [Some(self), None];
-        }
-        let turned = Loops {
-            m: self.n,
-            n: self.m,
-            a: self.b.t(),
-            b: self.a.t(),
-            row: self.col,
-            col: self.row,
-            turned: !self.turned,
-            packed: false,
-            ..self
-        };
-        let cost = self.cost();
-        let rest = self.n % S::LANES;
-        if rest > 0 && rest < self.n {
-            let at = self.n - rest;
-            let main = Loops { n: at, ..self };
-            let rest = Loops { m: rest, a: turned.a.at(at, 0), row: turned.row + at, ..turned };
-            if main.cost().saturating_add(rest.cost()).saturating_add(4 * PART) < cost.min(turned.cost()) {
-                return [Some(main), Some(rest)];
-            }
-        }
-        [Some(if turned.cost() < cost { turned } else { self }), None]
-    }
-
-    /// What the product costs in this order, in quarters of multiply-adds of vectors: those of its sums, and what it takes to turn an operand and results
-    /// that lie across its vectors. (Fitted to 350 shapes measured in both orders and in two parts, with AVX-512 and AVX2: what it chooses takes 0.5 and 2%
-    /// longer than the best choice, in the geometric mean.)
-    #[inline(always)]
-    fn cost(&self) -> usize {
-        /// For an element of B; more if it is copied first, for more rows of A than one tile has.
-        const TURN_B: usize = 1;
-        const TURN_AND_COPY_B: usize = 2;
-        /// For an element of C, whose lines are visited several times; more if its rows fall into few sets of the first-level cache.
-        const TURN_C: usize = 10;
-        const TURN_COLLIDING_C: usize = 48;
-        /// Multiply-adds that a processor begins while one is under way: so many chains keep it busy.
-        const CHAINS: usize = 8;
-        let across = self.b.col_stride != 1;
-        let vectors = self.n.div_ceil(S::LANES);
-        let sums = self.m.saturating_mul(self.k).saturating_mul(4).saturating_mul(vectors);
-        // A panel's chains, if they are fewer.
-        let panels = (vectors / if across { 2 } else { CHAINS }).max(1);
-        let waits = self.k.saturating_mul(4 * CHAINS).saturating_mul(panels);
-        let (turn_b, turned) = match across {
-            false => (0, false),
-            true if self.m > S::TURNED_ROWS[0] => (TURN_AND_COPY_B, false),
-            true => (TURN_B, true),
-        };
-        // A panel of one vector loads an element of A for every multiply-add.
-        let loads = if vectors == 1 || turned && self.m > S::TURNED_ROWS[1] { sums / 6 } else { 0 };
-        let reads = loads.saturating_add(self.k.saturating_mul(self.n).saturating_mul(turn_b));
-        let turn_c = match self.c_as_seen().col_stride {
-            1 => 0,
-            _ if self.n == 1 => 0,
-            apart if rows_collide(apart) => TURN_COLLIDING_C,
-            _ => TURN_C,
-        };
-        waits.max(sums.saturating_add(reads)).saturating_add(self.m.saturating_mul(self.n).saturating_mul(turn_c))
-    }
-
     /// C from an element of this part on, with rows and columns as the loops see them.
     #[inline(always)]
     fn c_at(&self, row: usize, col: usize) -> Operand {
