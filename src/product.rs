@@ -76,6 +76,7 @@ impl Factor<'_> {
         }
     }
 
+    #[inline]
     fn multiply(
         self,
         isa: Isa,
@@ -125,6 +126,7 @@ impl Gemm {
     ///
     /// # Errors
     /// [`Error::Kernel`] names the operand, what was wanted and what was given; [`Error::Memory`]. C is untouched.
+    #[inline]
     pub fn run<'a>(
         &mut self,
         a: Mat<'_>,
@@ -136,14 +138,27 @@ impl Gemm {
         let (m, k, n) = (c.rows(), b.rows(), c.cols());
         // A product on few rows takes the time that B takes to be read.
         let work = 8usize.saturating_mul(m.div_ceil(4)).saturating_mul(k).saturating_mul(n);
-        let isa = self.isa;
-        let wanted = gemm_scratch_len(m, k, n);
         let most_parts = most_parts(m, n, b.col_unit());
-        if most_parts < 2 || !self.parallelism.divides(work) {
-            self.reserve(1, wanted)?;
-            let [scratch, ..] = &mut self.scratch[..] else { return Ok(()) };
-            return Ok(b.multiply(isa, a, c, epilogue, scratch)?);
+        if most_parts > 1 && self.parallelism.divides(work) {
+            return self.run_divided(a, b, c, epilogue, work, most_parts);
         }
+        self.reserve(1, gemm_scratch_len(m, k, n))?;
+        let [scratch, ..] = &mut self.scratch[..] else { return Ok(()) };
+        Ok(b.multiply(self.isa, a, c, epilogue, scratch)?)
+    }
+
+    /// [`run`](Gemm::run) for so much work, in up to so many parts.
+    fn run_divided(
+        &mut self,
+        a: Mat<'_>,
+        b: Factor<'_>,
+        c: MatMut<'_>,
+        epilogue: Epilogue<'_>,
+        work: usize,
+        most_parts: usize,
+    ) -> Result<(), Error> {
+        let (m, k, n) = (c.rows(), b.rows(), c.cols());
+        let (isa, wanted) = (self.isa, gemm_scratch_len(m, k, n));
         // What would be wrong in one part only must not be found when others are done.
         check_shape("a", (m, k), (a.rows(), a.cols()))?;
         check("b", "columns", n, b.cols())?;
@@ -170,6 +185,7 @@ impl Gemm {
     }
 
     /// Makes room for so many parts.
+    #[inline]
     fn reserve(&mut self, parts: usize, len: usize) -> Result<(), Error> {
         if self.scratch.len() < parts || self.scratch.iter().any(|scratch| scratch.len() < len) {
             self.scratch.clear();
