@@ -29,6 +29,9 @@ struct Arguments {
     /// Shapes m×k×n, as 64x784x128,784x64x128:ta,64x10x128:tb (ta: A is stored transposed; tb: B) [default: some forty of networks]
     #[arg(long, value_name = "SHAPES", value_delimiter = ',')]
     shapes: Vec<Shape>,
+    /// Sixty shapes that this seed draws from the dimensions of networks
+    #[arg(long, value_name = "SEED", conflicts_with = "shapes")]
+    random: Option<u64>,
     /// Number of threads
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
@@ -48,7 +51,7 @@ struct Arguments {
     #[arg(long)]
     brief: bool,
     /// Measure nothing: make tables for a README out of files that --json wrote
-    #[arg(long, value_name = "FILES", num_args = 1.., conflicts_with_all = ["shapes", "libs", "json", "brief"])]
+    #[arg(long, value_name = "FILES", num_args = 1.., conflicts_with_all = ["shapes", "random", "libs", "json", "brief"])]
     markdown: Vec<PathBuf>,
 }
 
@@ -75,7 +78,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let setting = Setting { isa, threads: arguments.threads.into() };
     // SAFETY: this is the only thread so far.
     unsafe { environment::set(setting) };
-    let shapes = if arguments.shapes.is_empty() { shapes::default() } else { arguments.shapes.clone() };
+    let shapes = match arguments.random {
+        Some(seed) => shapes::random(seed, 60),
+        None if arguments.shapes.is_empty() => shapes::default(),
+        None => arguments.shapes.clone(),
+    };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(setting.threads).build()?;
     // All of it inside the pool, where a library that uses rayon finds its threads awake.
     let run =

@@ -22,8 +22,52 @@ pub fn default() -> Vec<Shape> {
     SHAPES.iter().map(|text| text.parse().expect("a shape of the list")).collect()
 }
 
+/// Rows of a batch, from which [`random`] draws.
+const BATCHES: &[usize] = &[1, 2, 4, 8, 10, 16, 20, 32, 50, 64, 100, 128, 200, 256, 500, 512, 1000, 1024, 4096];
+/// Units of a layer.
+const UNITS: &[usize] = &[
+    10, 13, 16, 20, 26, 30, 32, 50, 64, 80, 96, 100, 120, 128, 200, 250, 256, 300, 400, 500, 512, 600, 784, 800, 1000,
+    1024, 1500, 2000, 2048, 4096,
+];
+
+/// So many products of layers that a seed determines, as often forward as backward: what a list that somebody made does not show.
+pub fn random(seed: u64, count: usize) -> Vec<Shape> {
+    /// Operations of a product: larger ones take long, and say what others have said.
+    const FLOPS: std::ops::Range<usize> = 2_000..250_000_000;
+    let mut state = seed;
+    // SplitMix64.
+    let mut below = |limit: usize| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % limit as u64) as usize
+    };
+    let mut texts: Vec<String> = Vec::new();
+    while texts.len() < count {
+        let batch = BATCHES[below(BATCHES.len())];
+        let (inputs, outputs) = (UNITS[below(UNITS.len())], UNITS[below(UNITS.len())]);
+        let text = match below(4) {
+            0 | 1 => format!("{batch}x{inputs}x{outputs}"),
+            2 => format!("{inputs}x{batch}x{outputs}:ta"),
+            _ => format!("{batch}x{outputs}x{inputs}:tb"),
+        };
+        if FLOPS.contains(&(2 * batch * inputs * outputs)) && !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts.iter().map(|text| text.parse().expect("a shape")).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_seed_determines_the_shapes() {
+        assert_eq!(super::random(3, 60).len(), 60);
+        let names = |seed| super::random(seed, 20).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names(1), names(1));
+        assert_ne!(names(1), names(2));
+    }
+
     #[test]
     fn every_shape_of_the_list_is_one() {
         assert!(super::default().len() >= 40);
