@@ -47,6 +47,9 @@ impl Short {
     /// `rows × k` elements of A and `k × cols` of B are readable, `rows × cols` of `c` are writable, and [`is_short`] said so of `k`.
     #[inline(always)]
     pub unsafe fn run<S: Simd>(&self, simd: S) {
+        if self.k == 1 && self.b.col_stride == 1 && self.cols > 2 * short_width::<S>(1) * S::LANES {
+            return simd.vectorize(OuterProduct(self));
+        }
         let vectors = self.cols.div_ceil(S::LANES);
         let panels = vectors.div_ceil(short_width::<S>(self.k).max(1));
         let mut j = 0;
@@ -135,6 +138,34 @@ impl<const K: usize, const NV: usize, const ACROSS: bool> Kernel for Panel<'_, K
                 }
                 offset += a.row_stride;
                 c = c.wrapping_add(c_row_stride);
+            }
+        }
+    }
+}
+
+/// A column times a row. Writing C is nearly all that takes time, and that is fastest from end to end: so the row is read anew for each of C.
+struct OuterProduct<'a>(&'a Short);
+
+impl Kernel for OuterProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let &Short { rows, a, b, cols, c, c_row_stride, .. } = self.0;
+        let last = cols % S::LANES;
+        let whole = cols - last;
+        for i in 0..rows {
+            let to = c.wrapping_add(i * c_row_stride);
+            // SAFETY: the caller of `Short::run` promises an element of A for each row, `cols` of B, and as many of each row of C.
+            unsafe {
+                let x = simd.splat(*a.at(i, 0).ptr);
+                for j in (0..whole).step_by(S::LANES) {
+                    simd.store(to.add(j), simd.fma(x, simd.load(b.ptr.add(j)), simd.splat(0.0)));
+                }
+                if last > 0 {
+                    let y = simd.load_first(b.ptr.add(whole), last);
+                    simd.store_first(to.add(whole), simd.fma(x, y, simd.splat(0.0)), last);
+                }
             }
         }
     }
