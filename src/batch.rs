@@ -66,12 +66,11 @@ impl<'a> BatchRows<'a> {
         let BatchRows::Gathered { data, order } = self else { return };
         let order = &order[block.first..block.first + block.rows.rows()];
         // Rows lie anywhere in memory, which takes its time: some are under way while one is copied.
-        let ahead = data.rows_ahead().min(order.len());
-        order[..ahead].iter().for_each(|&soon| data.prefetch_row(isa, soon as usize));
+        let ask = |&row: &u32| data.prefetch_row(isa, row as usize);
+        let mut coming = order.iter();
+        coming.by_ref().take(data.rows_ahead()).for_each(ask);
         for (i, &from) in order.iter().enumerate() {
-            if let Some(&soon) = order.get(i + ahead) {
-                data.prefetch_row(isa, soon as usize);
-            }
+            coming.next().into_iter().for_each(ask);
             let from = from as usize;
             let Some(row) = block.rows.row_mut(i) else { continue };
             data.copy_row(isa, from, &mut row[..data.columns()]);

@@ -74,6 +74,8 @@ pub trait Simd: Copy {
     const PARTIAL_ROWS: usize;
     /// Whether [`scale`](Self::scale) and [`split`](Self::split) take so many instructions that it pays to ask whether a whole vector can do without.
     const SHORT_WAYS: bool;
+    /// What [`split`](Self::split) counts exponents in.
+    const EXPONENT_UNIT: f32 = 1.0 / 8388608.0;
 
     fn single(self) -> Self::Single;
     /// Runs `kernel` in a function of its own, compiled with the target features of this token. (Never inlined: registers are allocated well
@@ -182,9 +184,6 @@ pub trait Simd: Copy {
         let least = f32::MIN_POSITIVE.to_bits();
         self.lt_signed(self.splat_u(2 * least - 1), self.add_u(self.to_bits(x), self.splat_u(least)))
     }
-
-    /// What [`split`](Self::split) counts exponents in.
-    const EXPONENT_UNIT: f32 = 1.0 / 8388608.0;
 
     /// [`split`](Self::split) of positive normal numbers.
     #[inline(always)]

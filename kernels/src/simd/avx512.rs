@@ -19,6 +19,7 @@ impl Simd for Avx512 {
     const TURNED_ROWS: [usize; 2] = [11, 11];
     const PARTIAL_ROWS: usize = usize::MAX;
     const SHORT_WAYS: bool = false;
+    const EXPONENT_UNIT: f32 = 1.0;
 
     #[inline(always)]
     fn single(self) -> PortableFma {
@@ -170,7 +171,6 @@ impl Simd for Avx512 {
     fn scale(self, a: __m512, n: __m512) -> __m512 {
         self.0.avx512f._mm512_scalef_ps(a, n)
     }
-    const EXPONENT_UNIT: f32 = 1.0;
     #[inline(always)]
     fn split(self, x: __m512) -> (__m512, __m512) {
         let m = self.0.avx512f._mm512_getmant_ps::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_NAN>(x);

@@ -29,6 +29,7 @@ impl<S: Simd> Simd for Twice<S> {
     const TURNED_ROWS: [usize; 2] = S::TURNED_ROWS;
     const PARTIAL_ROWS: usize = S::PARTIAL_ROWS;
     const SHORT_WAYS: bool = S::SHORT_WAYS;
+    const EXPONENT_UNIT: f32 = S::EXPONENT_UNIT;
 
     #[inline(always)]
     fn single(self) -> S::Single {
@@ -68,7 +69,6 @@ impl<S: Simd> Simd for Twice<S> {
         // One branch for both.
         self.0.all(mask.0) & self.0.all(mask.1)
     }
-    const EXPONENT_UNIT: f32 = S::EXPONENT_UNIT;
     #[inline(always)]
     fn split(self, x: Self::F) -> (Self::F, Self::F) {
         let ((m0, e0), (m1, e1)) = (self.0.split(x.0), self.0.split(x.1));

@@ -1,6 +1,7 @@
 //! The products that networks have: batches of 1 to 4096 rows, layers of 10 to 4096 units.
 
 use steadynet_benches::shape::Shape;
+use steadynet_kernels::random::Random;
 
 /// What is measured unless the command line says otherwise.
 #[rustfmt::skip]
@@ -34,14 +35,9 @@ const UNITS: &[usize] = &[
 pub fn random(seed: u64, count: usize) -> Vec<Shape> {
     /// Operations of a product: larger ones take long, and say what others have said.
     const FLOPS: std::ops::Range<usize> = 2_000..250_000_000;
-    let mut state = seed;
-    // SplitMix64.
-    let mut below = |limit: usize| {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % limit as u64) as usize
-    };
+    let random = Random::new(seed, 0);
+    let mut indices = 0..;
+    let mut below = |limit: usize| random.below(indices.next().unwrap_or_default(), limit as u64) as usize;
     let mut texts: Vec<String> = Vec::new();
     while texts.len() < count {
         let batch = BATCHES[below(BATCHES.len())];

@@ -6,6 +6,8 @@ use crate::simd::Simd;
 
 /// What a second part costs beside its sums, in multiply-adds of vectors: a call's worth of choices.
 const PART: usize = 256;
+/// Costs are counted in quarters of a multiply-add.
+const QUARTERS: usize = 4;
 
 impl<S: Simd> Loops<'_, S> {
     /// The product in the order that is cheaper, or in two parts: the columns that fill vectors, and the rest with vectors down
@@ -33,7 +35,7 @@ impl<S: Simd> Loops<'_, S> {
             let at = self.n - rest;
             let main = Loops { n: at, ..self };
             let rest = Loops { m: rest, a: turned.a.at(at, 0), row: turned.row + at, ..turned };
-            if main.cost().saturating_add(rest.cost()).saturating_add(4 * PART) < cost.min(turned.cost()) {
+            if main.cost().saturating_add(rest.cost()).saturating_add(QUARTERS * PART) < cost.min(turned.cost()) {
                 return [Some(main), Some(rest)];
             }
         }
@@ -45,7 +47,7 @@ impl<S: Simd> Loops<'_, S> {
     /// longer than the best choice, in the geometric mean.)
     #[inline(always)]
     fn cost(&self) -> usize {
-        /// For an element of B; more if it is copied first, for more rows of A than one tile has.
+        /// For an element of B, on the way to the registers; more if it is copied first, for more rows of A than one tile has.
         const TURN_B: usize = 1;
         const TURN_AND_COPY_B: usize = 2;
         /// For an element of C, whose lines are visited several times; more if its rows fall into few sets of the first-level cache.
@@ -55,17 +57,17 @@ impl<S: Simd> Loops<'_, S> {
         const CHAINS: usize = 8;
         let across = self.b.col_stride != 1;
         let vectors = self.n.div_ceil(S::LANES);
-        let sums = self.m.saturating_mul(self.k).saturating_mul(4).saturating_mul(vectors);
-        // A panel's chains, if they are fewer.
+        let sums = self.m.saturating_mul(self.k).saturating_mul(QUARTERS).saturating_mul(vectors);
+        // What as many chains as that would take, in each panel: a few take no less.
         let panels = (vectors / if across { 2 } else { CHAINS }).max(1);
-        let waits = self.k.saturating_mul(4 * CHAINS).saturating_mul(panels);
-        let (turn_b, turned) = match across {
+        let waits = self.k.saturating_mul(QUARTERS * CHAINS).saturating_mul(panels);
+        let (turn_b, on_the_way) = match across {
             false => (0, false),
             true if self.m > S::TURNED_ROWS[0] => (TURN_AND_COPY_B, false),
             true => (TURN_B, true),
         };
         // A panel of one vector loads an element of A for every multiply-add.
-        let loads = if vectors == 1 || turned && self.m > S::TURNED_ROWS[1] { sums / 6 } else { 0 };
+        let loads = if vectors == 1 || on_the_way && self.m > S::TURNED_ROWS[1] { sums / 6 } else { 0 };
         let reads = loads.saturating_add(self.k.saturating_mul(self.n).saturating_mul(turn_b));
         let turn_c = match self.c_as_seen().col_stride {
             1 => 0,
