@@ -195,6 +195,18 @@ fn network_shapes() {
     }
 }
 
+/// B from memory, whose rows few rows of A read in parts: more than half of a usual third-level cache, with what lies between the rows.
+#[test]
+fn weights_from_memory() {
+    let wide = Storage { gap: 5000, ..ROW_MAJOR };
+    let mut kinds = kinds().into_iter().cycle();
+    for (m, k, n) in [(2, 701, 1000), (4, 523, 2075), (6, 700, 1500), (9, 600, 1030)] {
+        for kind in kinds.by_ref().take(2) {
+            Case::new(m, k, n, kind, [ROW_MAJOR, wide, ROW_MAJOR, ROW_MAJOR], 7, false).check(&all());
+        }
+    }
+}
+
 /// Rows of B a page apart, which fall into one set of the first-level cache: few and many, near and far, for one tile of rows and for more.
 #[test]
 fn colliding_rows() {

@@ -24,6 +24,8 @@ pub(super) const STREAM_ROWS: usize = 16;
 pub(super) const STREAM_SUMS: usize = 4096;
 /// Rows of B that stream past together: one way through the sums serves all of them.
 pub(super) const STREAMED: usize = 4;
+/// How many rows ahead those are that a stream asks for: some ten KiB, the time that memory takes.
+pub(super) const ASKED_ROWS: usize = 2 * STREAMED;
 /// The widest vector, in lanes: what packed panels are padded to in the worst case.
 pub(super) const MAX_LANES: usize = 16;
 /// Sums that are taken through the epilogue together, if C cannot hold them: 16 KiB of the first-level cache.

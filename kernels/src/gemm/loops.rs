@@ -16,7 +16,7 @@ use super::epilogue::{Block, Finish, Target, finish_block};
 use super::pack::Operand;
 use super::packed::{PANEL_COLS, PackedMatrix, panel_stride};
 use super::short::is_short;
-use crate::caches::second_level_bytes;
+use crate::caches::{second_level_bytes, third_level_bytes};
 use crate::matrix::{Mat, MatMut};
 use crate::simd::{Kernel, Simd};
 
@@ -234,7 +234,9 @@ impl<S: Simd> Loops<'_, S> {
         const LEAST_COLS: usize = 512;
         let long =
             || self.n >= LEAST_COLS && self.k.saturating_mul(self.n) > second_level_bytes() / 4 / size_of::<f32>();
-        self.far() && self.m <= stream_rows::<S>() || self.m == 1 && !self.packed && long()
+        const MOST_ROWS_IF_VAST: usize = 10;
+        self.far() && (self.m <= stream_rows::<S>() || self.m <= MOST_ROWS_IF_VAST && self.vast())
+            || self.m == 1 && !self.packed && long()
     }
 
     /// Whether B comes from afar: the second-level cache cannot hold it.
@@ -242,6 +244,13 @@ impl<S: Simd> Loops<'_, S> {
     fn far(&self) -> bool {
         let bytes = self.k.saturating_mul(self.n).saturating_mul(size_of::<f32>());
         !self.packed && bytes > second_level_bytes() / 4 * 5
+    }
+
+    /// Whether a far B comes from memory: it takes much of the third-level cache, which others use too. What lies between its rows counts, because other
+    /// threads read their columns of the same matrix.
+    #[inline(always)]
+    fn vast(&self) -> bool {
+        self.k.saturating_mul(self.b.row_stride).saturating_mul(size_of::<f32>()) > third_level_bytes() / 8 * 3
     }
 
     /// Whether rows of B lie a multiple of a page apart: a panel's all fall into one set of the first-level cache (or as many as it is vectors wide).

@@ -1,6 +1,6 @@
 //! The inner loop for few rows of A: some rows of B stream past, and the sums of all columns are kept in the first-level cache.
 
-use super::blocking::{STREAMED, rows_in_stream};
+use super::blocking::{ASKED_ROWS, STREAMED, rows_in_stream};
 use super::pack::Operand;
 use crate::simd::{Kernel, Simd};
 
@@ -15,6 +15,8 @@ pub(super) struct Stream {
     pub sums_row_stride: usize,
     /// Whether the sums begin here.
     pub first: bool,
+    /// Whether rows of B that come later are asked for.
+    pub asks: bool,
 }
 
 impl Stream {
@@ -28,10 +30,12 @@ impl Stream {
             ($($rows:literal)*) => {
                 match rows {
                     $($rows if const { $rows <= rows_in_stream::<S>() } => {
-                        if together == STREAMED {
-                            simd.vectorize(Rows::<$rows, STREAMED>(self))
+                        if together != STREAMED {
+                            simd.vectorize(Rows::<$rows, 1, false>(self))
+                        } else if self.asks {
+                            simd.vectorize(Rows::<$rows, STREAMED, true>(self))
                         } else {
-                            simd.vectorize(Rows::<$rows, 1>(self))
+                            simd.vectorize(Rows::<$rows, STREAMED, false>(self))
                         }
                     })*
                     _ => debug_assert!(false, "no stream of {rows} rows"),
@@ -42,15 +46,15 @@ impl Stream {
     }
 }
 
-/// `MR` rows of A, `ROWS` rows of B.
-struct Rows<const MR: usize, const ROWS: usize>(Stream);
+/// `MR` rows of A, `ROWS` rows of B, asking for others or not.
+struct Rows<const MR: usize, const ROWS: usize, const ASKS: bool>(Stream);
 
-impl<const MR: usize, const ROWS: usize> Kernel for Rows<MR, ROWS> {
+impl<const MR: usize, const ROWS: usize, const ASKS: bool> Kernel for Rows<MR, ROWS, ASKS> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Stream { a, b, cols, sums, sums_row_stride, first } = self.0;
+        let Stream { a, b, cols, sums, sums_row_stride, first, .. } = self.0;
         // SAFETY: the caller of `Stream::run` promises every element.
         unsafe {
             let mut x = [[simd.splat(0.0); ROWS]; MR];
@@ -65,6 +69,11 @@ impl<const MR: usize, const ROWS: usize> Kernel for Rows<MR, ROWS> {
                     if !first {
                         for (i, row) in row.iter_mut().enumerate() {
                             *row = simd.load(sums.add(i * sums_row_stride + $j));
+                        }
+                    }
+                    if ASKS {
+                        for p in 0..ROWS {
+                            simd.prefetch_second_level(b.ptr.wrapping_add((ASKED_ROWS + p) * b.row_stride + $j));
                         }
                     }
                     for p in 0..ROWS {

@@ -10,6 +10,7 @@ use steadynet_benches::operand::Operand;
 use steadynet_benches::product::Product;
 use steadynet_benches::shape::Shape;
 use steadynet_blas::wait_until_idle;
+use steadynet_kernels::random::Random;
 use steadynet_kernels::roofline;
 
 /// Seconds that one measurement takes at least: many times the resolution of the clock.
@@ -68,9 +69,11 @@ pub fn measure(
         let before = peak.rate();
         let count = contestants.len();
         let mut rates = Vec::with_capacity(count);
+        // In another order each time: who comes after whom, and finds the operands still near or driven out, must not matter.
+        let random = Random::new(tries as u64, 0);
         for turn in 0..count {
-            // Another one begins each time: who comes after whom must not matter.
-            let Contestant { call, repetitions, index } = &mut contestants[(turn + tries) % count];
+            contestants.swap(turn, turn + random.below(turn as u64, (count - turn) as u64) as usize);
+            let Contestant { call, repetitions, index } = &mut contestants[turn];
             settle(setting);
             let seconds = time(call, &mut c, *repetitions, settled);
             rates.push((*index, shape.flops() / seconds / 1e9));

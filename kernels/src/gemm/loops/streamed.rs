@@ -16,6 +16,8 @@ impl<S: Simd> Loops<'_, S> {
         let k_block = k_block_len(self.k).max(1);
         let simd = self.simd;
         let max_cols = STREAM_SUMS / self.m / MAX_LANES * MAX_LANES;
+        // The prefetchers of a machine begin anew at each part of a row. (That of one row of A is long.)
+        let asks = self.vast() && self.m > 1 && max_cols < self.b.row_stride;
         for jc in (0..self.n).step_by(max_cols) {
             let cols = max_cols.min(self.n - jc);
             let stride = cols.next_multiple_of(S::LANES);
@@ -34,6 +36,7 @@ impl<S: Simd> Loops<'_, S> {
                             sums: if pc == 0 { total } else { chain }.wrapping_add(i * stride),
                             sums_row_stride: stride,
                             first: p == pc,
+                            asks,
                         };
                         // SAFETY: the rows lie inside the product; the scratch has room for two blocks of sums.
                         unsafe { stream.run(simd, rows, together) }
