@@ -260,6 +260,22 @@ fn runs_of_tiles() {
     }
 }
 
+/// Few rows, whose tiles are as wide as the registers allow: every number of vectors, the last whole or not, near and in two blocks of sums.
+#[test]
+fn wide_tiles_of_few_rows() {
+    let turned = Storage { transposed: true, ..ROW_MAJOR };
+    let mut kinds = kinds().into_iter().cycle();
+    for m in 1..=6 {
+        for vectors in 1..=20 {
+            for (k, n) in [(30, 16 * vectors), (19, 8 * vectors + 3), (530, 8 * vectors), (70, 16 * vectors - 5)] {
+                for (a, kind) in [ROW_MAJOR, turned].into_iter().zip(kinds.by_ref()) {
+                    Case::new(m, k, n, kind, [a, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 12, false).check(&all());
+                }
+            }
+        }
+    }
+}
+
 /// Column sums are the product with a row of ones, which takes the memory of one.
 #[test]
 fn column_sums() {

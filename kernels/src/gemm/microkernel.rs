@@ -190,6 +190,9 @@ pub(super) unsafe fn sum_tile_here<S: Simd>(simd: S, rows: usize, width: usize, 
         2 => call!(2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
         3 => call!(3: 1 2 3 4 5 6 7 8 9),
         4 => call!(4: 1 2 3 4 5 6),
+        5 => call!(5: 1 2 3),
+        6 => call!(6: 1 2 3),
+        7 => call!(7: 1 2 3),
         _ => call!(8: 1 2 3),
     }
 }
