@@ -261,16 +261,19 @@ fn most_parts(m: usize, n: usize, col_unit: usize) -> usize {
 /// Each part reads one operand whole and its share of the other. So the larger one is cut, unless the parts would come out less
 /// equal: columns are cut between the tiles of a kernel, rows anywhere (between vectors, where these run down the rows).
 fn cut(m: usize, n: usize, col_unit: usize, left: usize, parts: usize) -> Cut {
+    /// Fewer rows take hardly less time: that in which B is read.
+    const LEAST_ROWS: usize = 8;
     let row_unit = row_unit(n);
-    let share = |extent: usize, unit: usize| {
+    let share = |extent: usize, unit: usize, least: usize| {
         let units = extent.div_ceil(unit);
         let at = ((units * left + parts / 2) / parts * unit).min(extent);
         // The larger share of the work, in 256ths, if those of all parts are alike.
-        let larger = (at * parts).div_ceil(left).max(((extent - at) * parts).div_ceil(parts - left));
-        (at, larger * 256 / extent.max(1))
+        let time = |part: usize, share: usize| (part.max(least * share) * parts).div_ceil(share);
+        let larger = time(at, left).max(time(extent - at, parts - left));
+        (at, larger * 256 / extent.max(least))
     };
-    let (row, by_rows) = share(m, row_unit);
-    let (col, by_cols) = share(n, col_unit);
+    let (row, by_rows) = share(m, row_unit, LEAST_ROWS);
+    let (col, by_cols) = share(n, col_unit, 1);
     // A sixteenth of the time is worth more than what is read.
     let alike = by_rows.abs_diff(by_cols) <= 16;
     let rows = if alike { m > n } else { by_rows < by_cols };
@@ -402,6 +405,9 @@ mod tests {
         // 100 columns are four tiles, of which the last is small: rows come out equal.
         assert_eq!(cut(100, 100, 32, 1, 2), Cut::Rows(50));
         assert_eq!(cut(8, 128, 32, 1, 2), Cut::Cols(64));
+        // Parts of few rows would each read all columns, in the time that more rows take.
+        assert_eq!(cut(4, 300, 32, 1, 2), Cut::Cols(160));
+        assert_eq!(cut(16, 300, 32, 1, 2), Cut::Rows(8));
         // A row by packed weights of one panel is not cut; ten classes of 40 rows are three vectors high.
         assert_eq!(most_parts(1, 128, PackedMatrix::PANEL_COLS), 1);
         assert_eq!(most_parts(1, 129, PackedMatrix::PANEL_COLS), 2);
