@@ -266,11 +266,11 @@ fn wide_tiles_of_few_rows() {
     let turned = Storage { transposed: true, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
     for m in 1..=6 {
-        for vectors in 1..=20 {
-            for (k, n) in [(30, 16 * vectors), (19, 8 * vectors + 3), (530, 8 * vectors), (70, 16 * vectors - 5)] {
-                for (a, kind) in [ROW_MAJOR, turned].into_iter().zip(kinds.by_ref()) {
-                    Case::new(m, k, n, kind, [a, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 12, false).check(&all());
-                }
+        for vectors in 1..=14 {
+            let a = if vectors % 2 == 0 { ROW_MAJOR } else { turned };
+            let sizes = [(30, 16 * vectors), (19, 8 * vectors + 3), (530, 8 * vectors), (70, 16 * vectors - 5)];
+            for ((k, n), kind) in sizes.into_iter().zip(kinds.by_ref()) {
+                Case::new(m, k, n, kind, [a, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 12, false).check(&all());
             }
         }
     }
