@@ -74,15 +74,15 @@ fn low<S: Simd>(rows: usize) -> bool {
 #[inline(always)]
 pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usize {
     let whole = padded || rows <= S::PARTIAL_ROWS;
-    let vectors = if whole { cols.div_ceil(S::LANES) } else { (cols / S::LANES).max(1) };
+    let vectors = if whole { cols.div_ceil(S::LANES) } else { cols / S::LANES }.max(1);
     let fits = |width: usize| rows <= tile_rows(S::TILE_ROWS, width);
     // Of equal width, as far as that goes: a narrow tile of few rows would have too few chains.
     let equal = |most: usize| vectors.div_ceil(vectors.div_ceil(most));
     let has_three = tile_rows(S::TILE_ROWS, 3) > 0;
     // (For one row, pieces of five or six lines come slower from the second-level cache than eight and a rest: 1×256×160 by a quarter.)
-    let pieces = S::LANES == MAX_LANES && rows == 1 && (9..=12).contains(&vectors);
+    let long_pieces = S::LANES == MAX_LANES && rows == 1 && (9..=12).contains(&vectors);
     if has_three && fits(8) {
-        if pieces { 8 } else { equal(8) }
+        if long_pieces { 8 } else { equal(8) }
     } else if has_three && fits(4) {
         equal(4)
     } else if vectors >= 4 && fits(4) {

@@ -232,9 +232,9 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     fn streams(&self) -> bool {
         const LEAST_COLS: usize = 512;
+        const MOST_ROWS_IF_VAST: usize = 10;
         let long =
             || self.n >= LEAST_COLS && self.k.saturating_mul(self.n) > second_level_bytes() / 4 / size_of::<f32>();
-        const MOST_ROWS_IF_VAST: usize = 10;
         self.far() && (self.m <= stream_rows::<S>() || self.m <= MOST_ROWS_IF_VAST && self.vast())
             || self.m == 1 && !self.packed && long()
     }
