@@ -195,7 +195,7 @@ fn network_shapes() {
     }
 }
 
-/// B from memory, whose rows few rows of A read in parts: more than half of a usual third-level cache, with what lies between the rows.
+/// B from memory, whose rows few rows of A read in parts: more than three eighths of a usual third-level cache, with what lies between the rows.
 #[test]
 fn weights_from_memory() {
     let wide = Storage { gap: 5000, ..ROW_MAJOR };

@@ -76,8 +76,14 @@ pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usi
     let whole = padded || rows <= S::PARTIAL_ROWS;
     let vectors = if whole { cols.div_ceil(S::LANES) } else { cols / S::LANES }.max(1);
     let fits = |width: usize| rows <= tile_rows(S::TILE_ROWS, width);
-    // Of equal width, as far as that goes: a narrow tile of few rows would have too few chains.
-    let equal = |most: usize| vectors.div_ceil(vectors.div_ceil(most));
+    // The last three of equal width, as far as that goes: a narrow tile of few rows would have too few chains. (No division, which takes as long as a small
+    // tile.)
+    let equal = |most: usize| match vectors.div_ceil(most) {
+        1 => vectors,
+        2 => vectors.div_ceil(2),
+        3 => vectors.div_ceil(3),
+        _ => most,
+    };
     let has_three = tile_rows(S::TILE_ROWS, 3) > 0;
     // (For one row, pieces of five or six lines come slower from the second-level cache than eight and a rest: 1×256×160 by a quarter.)
     let long_pieces = S::LANES == MAX_LANES && rows == 1 && (9..=12).contains(&vectors);
