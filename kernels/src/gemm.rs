@@ -9,6 +9,7 @@ mod packed;
 mod scratch;
 mod short;
 mod stream;
+mod wide;
 
 pub use blocking::{K_BLOCK, k_block_len};
 pub use epilogue::Epilogue;

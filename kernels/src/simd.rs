@@ -329,7 +329,8 @@ pub struct TileRows {
     pub two: usize,
     pub three: usize,
     pub four: usize,
-    pub eight: usize,
+    /// The widest tile of one row, of two, and so on.
+    pub widest: [usize; 5],
 }
 
 /// Where each of `N` lanes that move by `by` comes from.

@@ -207,6 +207,25 @@ fn weights_from_memory() {
     }
 }
 
+/// Few rows of A, and near rows of B that stream past them: longer than a panel, or a page apart.
+#[test]
+fn weights_from_near() {
+    let page = |cols: usize| Storage { gap: 1024 - cols % 1024, ..ROW_MAJOR };
+    let mut kinds = kinds().into_iter().cycle();
+    for (m, k, n) in
+        [(1, 91, 150), (1, 40, 900), (1, 522, 461), (2, 522, 466), (3, 47, 700), (2, 190, 101), (3, 130, 77)]
+    {
+        for kind in kinds.by_ref().take(4) {
+            Case::new(m, k, n, kind, [ROW_MAJOR; 4], 8, false).check(&all());
+        }
+    }
+    for (m, k, n) in [(4, 41, 1000), (7, 522, 90), (10, 42, 801), (16, 130, 81)] {
+        for kind in kinds.by_ref().take(4) {
+            Case::new(m, k, n, kind, [ROW_MAJOR, page(n), ROW_MAJOR, ROW_MAJOR], 8, false).check(&all());
+        }
+    }
+}
+
 /// Rows of B a page apart, which fall into one set of the first-level cache: few and many, near and far, for one tile of rows and for more.
 #[test]
 fn colliding_rows() {
@@ -265,10 +284,16 @@ fn runs_of_tiles() {
 fn wide_tiles_of_few_rows() {
     let turned = Storage { transposed: true, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
-    for m in 1..=6 {
-        for vectors in 1..=14 {
+    for (m, most) in [(1, 30), (2, 16), (3, 11), (4, 8), (5, 7), (6, 6)] {
+        for vectors in 1..=most {
             let a = if vectors % 2 == 0 { ROW_MAJOR } else { turned };
-            let sizes = [(30, 16 * vectors), (19, 8 * vectors + 3), (530, 8 * vectors), (70, 16 * vectors - 5)];
+            let sizes = [
+                (30, 16 * vectors),
+                (19, 8 * vectors + 3),
+                (530, 8 * vectors),
+                (70, 16 * vectors - 5),
+                (515, 4 * vectors + 1),
+            ];
             for ((k, n), kind) in sizes.into_iter().zip(kinds.by_ref()) {
                 Case::new(m, k, n, kind, [a, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 12, false).check(&all());
             }

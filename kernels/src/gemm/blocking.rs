@@ -38,7 +38,13 @@ pub(super) const fn tile_rows(rows: TileRows, width: usize) -> usize {
         2 => rows.two,
         3 => rows.three,
         4 => rows.four,
-        _ => rows.eight,
+        _ => {
+            let mut height = rows.widest.len();
+            while height > 0 && rows.widest[height - 1] < width {
+                height -= 1;
+            }
+            height
+        }
     }
 }
 
@@ -85,10 +91,12 @@ pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usi
         _ => most,
     };
     let has_three = tile_rows(S::TILE_ROWS, 3) > 0;
-    // (For one row, pieces of five or six lines come slower from the second-level cache than eight and a rest: 1×256×160 by a quarter.)
-    let long_pieces = S::LANES == MAX_LANES && rows == 1 && (9..=12).contains(&vectors);
-    if has_three && fits(8) {
-        if long_pieces { 8 } else { equal(8) }
+    // One panel is read from end to end, each row of B after the other: the fastest way that it can come from the second-level cache.
+    let widest = S::TILE_ROWS.widest.get(rows.wrapping_sub(1)).map_or(0, |&widest| widest);
+    if has_three && vectors <= widest {
+        vectors
+    } else if has_three && fits(8) {
+        equal(8)
     } else if has_three && fits(4) {
         equal(4)
     } else if vectors >= 4 && fits(4) {

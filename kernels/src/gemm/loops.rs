@@ -227,23 +227,49 @@ impl<S: Simd> Loops<'_, S> {
         if self.far() || self.waits() { Way::Packed } else { Way::InPlace(First::Reads) }
     }
 
-    /// Whether B is read once, from end to end: from afar for few rows of A; and for one from as soon as it fills a part of the second-level cache, unless
-    /// its rows are so short that panels do as well.
+    /// Whether B is read once, from end to end, and the sums wait in the first-level cache.
     #[inline(always)]
     fn streams(&self) -> bool {
-        const LEAST_COLS: usize = 512;
-        const MOST_ROWS_IF_VAST: usize = 10;
-        let long =
-            || self.n >= LEAST_COLS && self.k.saturating_mul(self.n) > second_level_bytes() / 4 / size_of::<f32>();
-        self.far() && (self.m <= stream_rows::<S>() || self.m <= MOST_ROWS_IF_VAST && self.vast())
-            || self.m == 1 && !self.packed && long()
+        // Rows of A for which the sums' way costs less than lines that come one after the other.
+        const MOST_ROWS_IF_SLOW: usize = 10;
+        let few = |slow: bool| self.m <= stream_rows::<S>() || self.m <= MOST_ROWS_IF_SLOW && slow;
+        if self.far() {
+            few(self.vast())
+        } else {
+            self.streams_near() || self.comes_in() && few(true) && self.panels_collide()
+        }
+    }
+
+    /// Whether rows of a near B are so long that two panels or more would read them in pieces, for so few rows of A that the pieces' way costs more than the sums'.
+    #[inline(always)]
+    fn streams_near(&self) -> bool {
+        const LEAST_COLS: usize = 128;
+        let widest = |rows: usize| S::TILE_ROWS.widest[rows - 1] * S::LANES;
+        let long = match self.m {
+            1 => self.n > widest(1).max(LEAST_COLS),
+            2 | 3 => self.n > 2 * widest(self.m),
+            _ => false,
+        };
+        long && self.comes_in()
+    }
+
+    /// Whether a B that others packed not, and the first-level cache cannot hold.
+    #[inline(always)]
+    fn comes_in(&self) -> bool {
+        const FIRST_LEVEL: usize = 1 << 15;
+        !self.packed && self.b_bytes() > FIRST_LEVEL
     }
 
     /// Whether B comes from afar: the second-level cache cannot hold it.
     #[inline(always)]
     fn far(&self) -> bool {
-        let bytes = self.k.saturating_mul(self.n).saturating_mul(size_of::<f32>());
-        !self.packed && bytes > second_level_bytes() / 4 * 5
+        !self.packed && self.b_bytes() > second_level_bytes() / 4 * 5
+    }
+
+    /// Length of B.
+    #[inline(always)]
+    fn b_bytes(&self) -> usize {
+        self.k.saturating_mul(self.n).saturating_mul(size_of::<f32>())
     }
 
     /// Whether a far B comes from memory: it takes much of the third-level cache, which others use too. What lies between its rows counts, because other

@@ -1,6 +1,7 @@
 //! The inner loops: one tile of C, `MR` rows by `NV` vectors, held in registers over a block of `k`.
 
 use super::blocking::{copying_rows, tile_rows};
+use super::wide::sum_wide;
 use crate::simd::{Kernel, Simd};
 
 /// Operands of one tile. `a` and `b` point at the tile's first row of A and first column of B.
@@ -190,10 +191,8 @@ pub(super) unsafe fn sum_tile_here<S: Simd>(simd: S, rows: usize, width: usize, 
         2 => call!(2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
         3 => call!(3: 1 2 3 4 5 6 7 8 9),
         4 => call!(4: 1 2 3 4 5 6),
-        5 => call!(5: 1 2 3),
-        6 => call!(6: 1 2 3),
-        7 => call!(7: 1 2 3),
-        _ => call!(8: 1 2 3),
+        // SAFETY: the caller's promise.
+        _ => unsafe { sum_wide(simd, rows, width, tile) },
     }
 }
 

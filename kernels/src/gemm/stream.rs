@@ -15,6 +15,8 @@ pub(super) struct Stream {
     pub sums_row_stride: usize,
     /// Whether the sums begin here.
     pub first: bool,
+    /// How often so many rows of B are taken, one group after the other.
+    pub times: usize,
     /// Whether rows of B that come later are asked for.
     pub asks: bool,
 }
@@ -54,16 +56,17 @@ impl<const MR: usize, const ROWS: usize, const ASKS: bool> Kernel for Rows<MR, R
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Stream { a, b, cols, sums, sums_row_stride, first, .. } = self.0;
+        let Stream { mut a, mut b, cols, sums, sums_row_stride, mut first, times, .. } = self.0;
         // SAFETY: the caller of `Stream::run` promises every element.
         unsafe {
-            let mut x = [[simd.splat(0.0); ROWS]; MR];
-            for (i, x) in x.iter_mut().enumerate() {
-                for (p, x) in x.iter_mut().enumerate() {
-                    *x = simd.splat(*a.at(i, p).ptr);
+            for _ in 0..times {
+                let mut x = [[simd.splat(0.0); ROWS]; MR];
+                for (i, x) in x.iter_mut().enumerate() {
+                    for (p, x) in x.iter_mut().enumerate() {
+                        *x = simd.splat(*a.at(i, p).ptr);
+                    }
                 }
-            }
-            macro_rules! vector {
+                macro_rules! vector {
                 ($j:expr, $load:ident $(, $count:expr)?) => {{
                     let mut row = [simd.splat(0.0); MR];
                     if !first {
@@ -87,12 +90,25 @@ impl<const MR: usize, const ROWS: usize, const ASKS: bool> Kernel for Rows<MR, R
                     }
                 }};
             }
-            let whole = cols - cols % S::LANES;
-            for j in (0..whole).step_by(S::LANES) {
-                vector!(j, load);
-            }
-            if whole < cols {
-                vector!(whole, load_first, cols - whole);
+                let whole = cols - cols % S::LANES;
+                let mut j = 0;
+                if ROWS == 1 {
+                    while j + 4 * S::LANES <= whole {
+                        vector!(j, load);
+                        vector!(j + S::LANES, load);
+                        vector!(j + 2 * S::LANES, load);
+                        vector!(j + 3 * S::LANES, load);
+                        j += 4 * S::LANES;
+                    }
+                }
+                while j < whole {
+                    vector!(j, load);
+                    j += S::LANES;
+                }
+                if whole < cols {
+                    vector!(whole, load_first, cols - whole);
+                }
+                (a, b, first) = (a.at(0, ROWS), b.at(ROWS, 0), false);
             }
         }
     }

@@ -27,7 +27,7 @@ macro_rules! portable_operations {
         type M = bool;
         type Single = Self;
         const LANES: usize = 1;
-        const TILE_ROWS: TileRows = TileRows { one: 2, two: 2, three: 0, four: 3, eight: 0 };
+        const TILE_ROWS: TileRows = TileRows { one: 2, two: 2, three: 0, four: 3, widest: [0; 5] };
         const TURNED_ROWS: [usize; 2] = [0, 0];
         const PARTIAL_ROWS: usize = 3;
         const SHORT_WAYS: bool = false;

@@ -1,8 +1,9 @@
-//! A far B that streams past a few rows of A.
+//! A B that streams past a few rows of A: from afar, or in rows that panels would read in pieces.
 
 use super::super::blocking::{MAX_LANES, STREAM_SUMS, STREAMED, balanced, k_block_len, rows_in_stream};
 use super::super::stream::Stream;
 use super::Loops;
+use crate::caches::second_level_bytes;
 use crate::simd::Simd;
 
 impl<S: Simd> Loops<'_, S> {
@@ -15,6 +16,8 @@ impl<S: Simd> Loops<'_, S> {
     pub(super) unsafe fn run_streamed(&self) {
         let k_block = k_block_len(self.k).max(1);
         let simd = self.simd;
+        // From a near cache a single row comes faster than several at a time, if its vectors are so long that a store for each keeps up.
+        let one_by_one = self.m == 1 && S::LANES == MAX_LANES && self.b_bytes() < second_level_bytes();
         let max_cols = STREAM_SUMS / self.m / MAX_LANES * MAX_LANES;
         // The prefetchers of a machine begin anew at each part of a row. (That of one row of A is long.)
         let asks = self.vast() && self.m > 1 && max_cols < self.b.row_stride;
@@ -26,7 +29,8 @@ impl<S: Simd> Loops<'_, S> {
                 let end = self.k.min(pc + k_block);
                 let mut p = pc;
                 while p < end {
-                    let together = if end - p >= STREAMED { STREAMED } else { 1 };
+                    let together = if end - p >= STREAMED && !one_by_one { STREAMED } else { 1 };
+                    let times = if self.m <= rows_in_stream::<S>() { (end - p) / together } else { 1 };
                     for index in 0..self.m.div_ceil(rows_in_stream::<S>()) {
                         let (i, rows) = balanced(self.m, rows_in_stream::<S>(), index);
                         let stream = Stream {
@@ -36,12 +40,13 @@ impl<S: Simd> Loops<'_, S> {
                             sums: if pc == 0 { total } else { chain }.wrapping_add(i * stride),
                             sums_row_stride: stride,
                             first: p == pc,
+                            times,
                             asks,
                         };
                         // SAFETY: the rows lie inside the product; the scratch has room for two blocks of sums.
                         unsafe { stream.run(simd, rows, together) }
                     }
-                    p += together;
+                    p += together * times;
                 }
                 if pc > 0 {
                     for j in (0..self.m * stride).step_by(S::LANES) {

@@ -1,0 +1,134 @@
+//! The inner loop of tiles of a few rows, so wide that their sums take nearly all registers.
+//!
+//! Few rows do little with what they read, so the way B comes is what counts. A row of B that is one panel is read from end to end, and the next begins where
+//! it ends: prefetchers then bring lines from the second-level cache half as fast again as pieces of rows.
+
+use super::blocking::tile_rows;
+use super::microkernel::{Lies, Tile};
+use crate::simd::{Kernel, Simd};
+
+/// The body for each `v` below a constant. (What LLVM would unroll by itself is too short for so many sums: it keeps them in memory then.)
+macro_rules! each {
+    ($v:ident < $count:expr, $body:expr) => {
+        each!($v < $count, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27)
+    };
+    ($v:ident < $count:expr, $body:expr, $($value:literal)*) => {
+        $(if const { $value < $count } {
+            let $v = $value;
+            $body
+        })*
+    };
+}
+
+/// [`sum_tile`](super::microkernel::sum_tile) for tiles of more than four vectors, which copy nothing, ask for nothing and begin their chains.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(super) unsafe fn sum_wide<S: Simd>(simd: S, rows: usize, width: usize, tile: &mut Tile) {
+    let partial = tile.b_lies != Lies::Padded && tile.last < S::LANES;
+    macro_rules! call {
+        ($($width:literal: $($rows:literal)*;)*) => {
+            match (width, rows) {
+                $($(($width, $rows) if const { $rows <= tile_rows(S::TILE_ROWS, $width) } => {
+                    let mut left = tile.times;
+                    loop {
+                        if const { S::LANES > 1 } && partial {
+                            simd.vectorize(Wide::<$rows, $width, true>(tile));
+                        } else {
+                            simd.vectorize(Wide::<$rows, $width, false>(tile));
+                        }
+                        left -= 1;
+                        if left == 0 {
+                            break;
+                        }
+                        tile.advance();
+                    }
+                })*)*
+                _ => debug_assert!(false, "no tile of {rows} rows by {width} vectors"),
+            }
+        };
+    }
+    call! {
+        5: 1 2 3 4 5; 6: 1 2 3 4; 7: 1 2 3; 8: 1 2 3; 9: 1 2 3;
+        10: 1 2; 11: 1 2; 12: 1 2; 13: 1 2; 14: 1 2;
+        15: 1; 16: 1; 17: 1; 18: 1; 19: 1; 20: 1; 21: 1; 22: 1; 23: 1; 24: 1; 25: 1; 26: 1; 27: 1; 28: 1;
+    }
+}
+
+/// `PARTIAL`: the last vector of B is read in part.
+struct Wide<'a, const MR: usize, const NV: usize, const PARTIAL: bool>(&'a Tile);
+
+impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Wide<'_, MR, NV, PARTIAL> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let tile = self.0;
+        debug_assert!(
+            PARTIAL || tile.b_lies == Lies::Padded || tile.last == S::LANES,
+            "B would be read past its last column"
+        );
+        let mut start = 0;
+        loop {
+            let len = tile.k_block.min(tile.k - start);
+            let mut sums = [[simd.splat(0.0); NV]; MR];
+            let mut a = tile.a.wrapping_add(start * tile.a_col_stride);
+            let mut b = tile.b.wrapping_add(start * tile.b_stride);
+            // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of `sum_tile` promises every element of the tile's rows
+            // and columns for all of `k`; pointers past the last one are made with wrapping arithmetic and not read.
+            unsafe {
+                // One step of k for all sums.
+                macro_rules! step {
+                    () => {{
+                        let mut xs = [simd.splat(0.0); MR];
+                        for (i, x) in xs.iter_mut().enumerate() {
+                            *x = simd.splat(*a.wrapping_add(i * tile.a_row_stride));
+                        }
+                        each!(v < NV, {
+                            let from = b.add(v * S::LANES);
+                            let y =
+                                if PARTIAL && v + 1 == NV { simd.load_first(from, tile.last) } else { simd.load(from) };
+                            for (sums, &x) in sums.iter_mut().zip(&xs) {
+                                // (Sums leave no registers for vectors that come before their time.)
+                                sums[v] = simd.pin(simd.fma(x, y, sums[v]));
+                            }
+                        });
+                        a = a.wrapping_add(tile.a_col_stride);
+                        b = b.wrapping_add(tile.b_stride);
+                    }};
+                }
+                let mut left = len;
+                if NV <= 9 {
+                    // (Wider tiles have enough to do in a step.)
+                    while left >= 2 {
+                        step!();
+                        step!();
+                        left -= 2;
+                    }
+                }
+                while left > 0 {
+                    step!();
+                    left -= 1;
+                }
+                let add = tile.add || start > 0;
+                for (i, sums) in sums.iter().enumerate() {
+                    each!(v < NV, {
+                        let to = tile.c.add(i * tile.c_row_stride + v * S::LANES);
+                        let sum = sums[v];
+                        if v + 1 < NV || tile.c_last == S::LANES {
+                            simd.store(to, if add { simd.add(simd.load(to), sum) } else { sum });
+                        } else {
+                            let sum = if add { simd.add(simd.load_first(to, tile.c_last), sum) } else { sum };
+                            simd.store_first(to, sum, tile.c_last);
+                        }
+                    });
+                }
+            }
+            start += len;
+            if start >= tile.k {
+                break;
+            }
+        }
+    }
+}
