@@ -252,8 +252,10 @@ fn colliding_rows() {
 fn short_sums() {
     let turned = Storage { transposed: true, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
-    for k in 1..=14 {
-        for (m, n) in [(2, 600), (5, 77), (40, 30), (70, 1024), (33, 512), (300, 3), (9, 2100)] {
+    let wide = [(2, 600), (5, 77), (40, 30), (70, 1024), (33, 512), (300, 3), (9, 2100)];
+    let narrow = [(16, 16), (29, 11), (35, 8), (21, 4), (18, 3)];
+    for k in 1..=27 {
+        for &(m, n) in narrow.iter().chain(if k <= 14 { &wide[..] } else { &[] }) {
             for (kind, layouts) in kinds.by_ref().zip([
                 [ROW_MAJOR; 4],
                 [turned, ROW_MAJOR, ROW_MAJOR, turned],

@@ -198,7 +198,7 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     fn way(&self) -> Way {
         if (self.b.col_stride == 1 || self.b.row_stride == 1)
-            && is_short::<S>(self.m, self.k, self.c_as_seen().row_stride)
+            && is_short::<S>(self.m, self.k, self.n, self.c_as_seen().row_stride)
         {
             return Way::Short;
         }

@@ -2,29 +2,46 @@
 
 use super::blocking::rows_collide;
 use super::pack::Operand;
+use super::wide::each;
 use crate::simd::{Kernel, Simd};
 
-/// The longest sums whose factors in B are kept in registers.
-const SHORT: usize = 13;
-/// The longest for which a panel of one vector is worth it: each multiply-add loads an element of A.
-const SHORT_FOR_ONE: usize = 8;
+/// The longest sums whose factors in B are kept in registers: of one vector, and of more.
+const SHORT: [usize; 2] = [26, 13];
+
+/// Registers of an instruction set.
+const fn registers<S: Simd>() -> usize {
+    if S::TILE_ROWS.two > 6 { 32 } else { 16 }
+}
 
 /// The most vectors of a panel whose `k` rows fit the registers beside a row of sums, an element of A and one more.
 const fn short_width<S: Simd>(k: usize) -> usize {
-    let registers = if S::TILE_ROWS.two > 6 { 32 } else { 16 };
-    let most = (registers - 2) / (k + 1);
+    let most = (registers::<S>() - 2) / (k + 1);
     if most < 4 { most } else { 4 }
+}
+
+/// The most rows that [`together`] ever is.
+const MOST_TOGETHER: usize = 8;
+
+/// Rows whose sums are made side by side by a panel of `k` rows of `width` vectors. Chains so long that the machine does not see far enough ahead to work at
+/// eight of them take turns, as many as registers are left for.
+const fn together<S: Simd>(k: usize, width: usize) -> usize {
+    let alone = if registers::<S>() > 16 { 12 } else { 8 };
+    if width > 1 || k <= alone || k + 2 > registers::<S>() {
+        return 1;
+    }
+    let left = registers::<S>() - 1 - k;
+    if left < MOST_TOGETHER { left } else { MOST_TOGETHER }
 }
 
 /// Whether a product is best computed so: its sums are short, and there are rows of A enough to make up for the panel's way to the registers. (A panel of
 /// one vector writes C in pieces of lines, which takes time where its rows fall into few sets of the first-level cache.)
 #[inline(always)]
-pub(super) fn is_short<S: Simd>(m: usize, k: usize, c_row_stride: usize) -> bool {
+pub(super) fn is_short<S: Simd>(m: usize, k: usize, n: usize, c_row_stride: usize) -> bool {
     S::LANES > 1
-        && (1..=SHORT).contains(&k)
+        && (1..=SHORT[(n > S::LANES) as usize]).contains(&k)
         && m > 1
         && 2 * m > k
-        && (short_width::<S>(k) > 1 || k <= SHORT_FOR_ONE && !rows_collide(c_row_stride))
+        && (short_width::<S>(k) > 1 || 4 + k < registers::<S>() && !rows_collide(c_row_stride))
 }
 
 /// Some rows of A times some columns of B.
@@ -71,10 +88,13 @@ impl Short {
             ($($k:literal: $($width:literal)*;)*) => {
                 match (self.k, self.cols.div_ceil(S::LANES)) {
                     $($(($k, $width) if const { S::LANES > 1 && $width <= short_width::<S>($k) } => {
-                        if self.b.col_stride == 1 {
-                            simd.vectorize(Panel::<$k, $width, false>(self))
-                        } else {
-                            simd.vectorize(Panel::<$k, $width, true>(self))
+                        // (How A lies makes a difference to rows that take turns.)
+                        let along = const { together::<S>($k, $width) == 1 } || self.a.col_stride == 1;
+                        match (self.b.col_stride == 1, along) {
+                            (true, true) => simd.vectorize(Panel::<$k, $width, false, true>(self)),
+                            (true, false) => simd.vectorize(Panel::<$k, $width, false, false>(self)),
+                            (false, true) => simd.vectorize(Panel::<$k, $width, true, true>(self)),
+                            (false, false) => simd.vectorize(Panel::<$k, $width, true, false>(self)),
                         }
                     })*)*
                     _ => debug_assert!(false, "no panel of {} rows by {} columns", self.k, self.cols),
@@ -84,14 +104,17 @@ impl Short {
         call!(
             1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4; 5: 1 2 3 4; 6: 1 2 3 4; 7: 1 2 3; 8: 1 2 3;
             9: 1 2 3; 10: 1 2; 11: 1 2; 12: 1 2; 13: 1 2;
+            14: 1; 15: 1; 16: 1; 17: 1; 18: 1; 19: 1; 20: 1; 21: 1; 22: 1; 23: 1; 24: 1; 25: 1; 26: 1;
         )
     }
 }
 
-/// `K` rows of B of `NV` vectors; `ACROSS`: B lies in columns, which are turned.
-struct Panel<'a, const K: usize, const NV: usize, const ACROSS: bool>(&'a Short);
+/// `K` rows of B of `NV` vectors; `ACROSS`: B lies in columns, which are turned; `A_ALONG`: A lies in rows.
+struct Panel<'a, const K: usize, const NV: usize, const ACROSS: bool, const A_ALONG: bool>(&'a Short);
 
-impl<const K: usize, const NV: usize, const ACROSS: bool> Kernel for Panel<'_, K, NV, ACROSS> {
+impl<const K: usize, const NV: usize, const ACROSS: bool, const A_ALONG: bool> Kernel
+    for Panel<'_, K, NV, ACROSS, A_ALONG>
+{
     type Output = ();
 
     #[inline(always)]
@@ -119,6 +142,23 @@ impl<const K: usize, const NV: usize, const ACROSS: bool> Kernel for Panel<'_, K
                     }
                 }
             }
+            let (mut a, mut left) = (a, rows);
+            let together = const { together::<S>(K, NV) };
+            if together > 1 && rows >= together {
+                while left >= together {
+                    sum_together::<S, K, NV, A_ALONG>(simd, a, &panel, last, c, c_row_stride);
+                    (a, c) = (a.at(together, 0), c.wrapping_add(together * c_row_stride));
+                    left -= together;
+                }
+                if left > 0 {
+                    // The last rows with some before them, whose sums are made again.
+                    let back = together - left;
+                    a.ptr = a.ptr.wrapping_sub(back * a.row_stride);
+                    c = c.wrapping_sub(back * c_row_stride);
+                    sum_together::<S, K, NV, A_ALONG>(simd, a, &panel, last, c, c_row_stride);
+                }
+                return;
+            }
             let mut columns = [a.ptr; K];
             for (p, column) in columns.iter_mut().enumerate() {
                 *column = a.at(0, p).ptr;
@@ -132,14 +172,67 @@ impl<const K: usize, const NV: usize, const ACROSS: bool> Kernel for Panel<'_, K
                         *sum = simd.fma(x, y, *sum);
                     }
                 }
-                for (v, &sum) in sums.iter().enumerate() {
-                    let to = c.add(v * S::LANES);
-                    if v + 1 < NV || last == S::LANES { simd.store(to, sum) } else { simd.store_first(to, sum, last) }
-                }
+                store_sums(simd, &sums, last, c);
                 offset += a.row_stride;
                 c = c.wrapping_add(c_row_stride);
             }
         }
+    }
+}
+
+/// The sums of as many rows of A as [`together`] says.
+///
+/// # Safety
+/// Those rows are readable for `K` elements, and those of `c` writable for `NV` vectors, of the last as far as `last`.
+#[inline(always)]
+unsafe fn sum_together<S: Simd, const K: usize, const NV: usize, const A_ALONG: bool>(
+    simd: S,
+    a: Operand,
+    panel: &[[S::F; NV]; K],
+    last: usize,
+    mut c: *mut f32,
+    c_row_stride: usize,
+) {
+    let rows = const { together::<S>(K, NV) };
+    let mut sums = [[simd.splat(0.0); NV]; MOST_TOGETHER];
+    // Where rows begin, or the next column.
+    let mut at = [a.ptr; MOST_TOGETHER];
+    if A_ALONG {
+        for (i, at) in at.iter_mut().enumerate().take(rows) {
+            *at = a.at(i, 0).ptr;
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        each!(p < K, {
+            for (i, sums) in sums.iter_mut().enumerate().take(rows) {
+                let x = if A_ALONG { at[i].wrapping_add(p) } else { at[0].wrapping_add(i * a.row_stride) };
+                let x = simd.splat(*x);
+                for (sum, &y) in sums.iter_mut().zip(&panel[p]) {
+                    *sum = simd.pin(simd.fma(x, y, *sum));
+                }
+            }
+            if !A_ALONG {
+                at[0] = at[0].wrapping_add(a.col_stride);
+            }
+        });
+        for sums in sums.iter().take(rows) {
+            store_sums(simd, sums, last, c);
+            c = c.wrapping_add(c_row_stride);
+        }
+    }
+}
+
+/// Writes the sums of a row.
+///
+/// # Safety
+/// `to` is writable for `NV` vectors, of the last as far as `last`.
+#[inline(always)]
+unsafe fn store_sums<S: Simd, const NV: usize>(simd: S, sums: &[S::F; NV], last: usize, to: *mut f32) {
+    for (v, &sum) in sums.iter().enumerate() {
+        let to = to.wrapping_add(v * S::LANES);
+        // SAFETY: the caller's promise.
+        unsafe { if v + 1 < NV || last == S::LANES { simd.store(to, sum) } else { simd.store_first(to, sum, last) } }
     }
 }
 

@@ -19,6 +19,7 @@ macro_rules! each {
         })*
     };
 }
+pub(super) use each;
 
 /// [`sum_tile`](super::microkernel::sum_tile) for tiles of more than four vectors, which copy nothing, ask for nothing and begin their chains.
 ///

@@ -66,7 +66,7 @@ impl Kernel for Small<'_, '_, '_> {
             c_row_stride: sums_row_stride,
             ..Tile::EMPTY
         };
-        if is_short::<S>(m, k, sums_row_stride) && !(one_tile && k > MOST_K) {
+        if is_short::<S>(m, k, n, sums_row_stride) && !(one_tile && k > MOST_K) {
             let short = Short { rows: m, k, a, b, cols: n, c: sums, c_row_stride: sums_row_stride };
             // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C is lent mutably, and the scratch has room for the sums if C does
             // not take them.
