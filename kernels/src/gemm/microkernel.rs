@@ -190,7 +190,7 @@ pub(super) unsafe fn sum_tile_here<S: Simd>(simd: S, rows: usize, width: usize, 
         1 => call!(1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
         2 => call!(2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
         3 => call!(3: 1 2 3 4 5 6 7 8 9),
-        4 => call!(4: 1 2 3 4 5 6),
+        4 if rows >= 4 => call!(4: 4 5 6),
         // SAFETY: the caller's promise.
         _ => unsafe { sum_wide(simd, rows, width, tile) },
     }

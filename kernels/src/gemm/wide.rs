@@ -1,7 +1,8 @@
 //! The inner loop of tiles of a few rows, so wide that their sums take nearly all registers.
 //!
 //! Few rows do little with what they read, so the way B comes is what counts. A row of B that is one panel is read from end to end, and the next begins where
-//! it ends: prefetchers then bring lines from the second-level cache half as fast again as pieces of rows.
+//! it ends: prefetchers then bring lines from the second-level cache half as fast again as pieces of rows. Beside the sums there is an element for each row of A
+//! and one vector of B at a time (where a taller tile holds one element and all vectors of a row of B): with 16 registers, 3 × 4 fits only so.
 
 use super::blocking::tile_rows;
 use super::microkernel::{Lies, Tile};
@@ -21,7 +22,7 @@ macro_rules! each {
 }
 pub(super) use each;
 
-/// [`sum_tile`](super::microkernel::sum_tile) for tiles of more than four vectors, which copy nothing, ask for nothing and begin their chains.
+/// [`sum_tile`](super::microkernel::sum_tile) for tiles of four vectors and more that are wider than high: they copy nothing, ask for nothing and begin their chains.
 ///
 /// # Safety
 /// As there.
@@ -51,7 +52,7 @@ pub(super) unsafe fn sum_wide<S: Simd>(simd: S, rows: usize, width: usize, tile:
         };
     }
     call! {
-        5: 1 2 3 4 5; 6: 1 2 3 4; 7: 1 2 3; 8: 1 2 3; 9: 1 2 3;
+        4: 1 2 3; 5: 1 2 3 4 5; 6: 1 2 3 4; 7: 1 2 3; 8: 1 2 3; 9: 1 2 3;
         10: 1 2; 11: 1 2; 12: 1 2; 13: 1 2; 14: 1 2;
         15: 1; 16: 1; 17: 1; 18: 1; 19: 1; 20: 1; 21: 1; 22: 1; 23: 1; 24: 1; 25: 1; 26: 1; 27: 1; 28: 1;
     }
