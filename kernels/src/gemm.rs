@@ -1,6 +1,8 @@
 //! Blocked matrix product with a fused epilogue.
 
+mod across;
 mod blocking;
+mod each;
 mod epilogue;
 mod loops;
 mod microkernel;

@@ -303,6 +303,22 @@ fn wide_tiles_of_few_rows() {
     }
 }
 
+/// Few rows over a B that lies in columns, which are turned as they come: every number of vectors, the last whole or not, and every rest of eight steps.
+#[test]
+fn columns_of_few_rows() {
+    let turned = Storage { transposed: true, ..ROW_MAJOR };
+    let mut kinds = kinds().into_iter().cycle();
+    for m in 1..=5 {
+        for vectors in 1..=7 {
+            let sizes =
+                [(30 + vectors, 16 * vectors), (15 + m, 8 * vectors + 3), (530, 8 * vectors), (64, 16 * vectors - 5)];
+            for ((k, n), kind) in sizes.into_iter().zip(kinds.by_ref()) {
+                Case::new(m, k, n, kind, [ROW_MAJOR, turned, ROW_MAJOR, ROW_MAJOR], 14, false).check(&all());
+            }
+        }
+    }
+}
+
 /// Column sums are the product with a row of ones, which takes the memory of one.
 #[test]
 fn column_sums() {

@@ -76,6 +76,24 @@ impl Tile {
         (self.times, self.next) = (times, [0, b, cols]);
     }
 
+    /// Writes the vector of sums `v` of row `i` to C, or adds it to what is there; of the `last` of a row only the lanes that C has room for.
+    ///
+    /// # Safety
+    /// That vector of C is writable as far as `c_last`, and readable if there is something to `add` to.
+    #[inline(always)]
+    pub unsafe fn put<S: Simd>(&self, simd: S, i: usize, v: usize, last: bool, add: bool, sum: S::F) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let to = self.c.add(i * self.c_row_stride + v * S::LANES);
+            if !last || self.c_last == S::LANES {
+                simd.store(to, if add { simd.add(simd.load(to), sum) } else { sum });
+            } else {
+                let sum = if add { simd.add(simd.load_first(to, self.c_last), sum) } else { sum };
+                simd.store_first(to, sum, self.c_last);
+            }
+        }
+    }
+
     /// Goes on to the next tile.
     #[inline(always)]
     pub fn advance(&mut self) {
@@ -368,13 +386,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                 let add = tile.add || start > 0;
                 for (i, sums) in sums.iter().enumerate() {
                     for (v, &sum) in sums.iter().enumerate() {
-                        let to = tile.c.add(i * tile.c_row_stride + v * S::LANES);
-                        if v + 1 < NV || tile.c_last == S::LANES {
-                            simd.store(to, if add { simd.add(simd.load(to), sum) } else { sum });
-                        } else {
-                            let sum = if add { simd.add(simd.load_first(to, tile.c_last), sum) } else { sum };
-                            simd.store_first(to, sum, tile.c_last);
-                        }
+                        tile.put(simd, i, v, v + 1 == NV, add, sum);
                     }
                 }
             }

@@ -1,8 +1,8 @@
 //! The inner loop for short sums: a panel of B stays in registers, and rows of A pass by.
 
 use super::blocking::rows_collide;
+use super::each::each;
 use super::pack::Operand;
-use super::wide::each;
 use crate::simd::{Kernel, Simd};
 
 /// The longest sums whose factors in B are kept in registers: of one vector, and of more.
@@ -195,25 +195,24 @@ unsafe fn sum_together<S: Simd, const K: usize, const NV: usize, const A_ALONG: 
 ) {
     let rows = const { together::<S>(K, NV) };
     let mut sums = [[simd.splat(0.0); NV]; MOST_TOGETHER];
-    // Where rows begin, or the next column.
-    let mut at = [a.ptr; MOST_TOGETHER];
-    if A_ALONG {
-        for (i, at) in at.iter_mut().enumerate().take(rows) {
-            *at = a.at(i, 0).ptr;
-        }
+    // Rows from their beginnings, or column by column.
+    let mut beginnings = [a.ptr; MOST_TOGETHER];
+    for (i, beginning) in beginnings.iter_mut().enumerate().take(rows) {
+        *beginning = a.at(i, 0).ptr;
     }
+    let mut column = a.ptr;
     // SAFETY: the caller's promise.
     unsafe {
         each!(p < K, {
+            if p > 0 {
+                column = column.wrapping_add(a.col_stride);
+            }
             for (i, sums) in sums.iter_mut().enumerate().take(rows) {
-                let x = if A_ALONG { at[i].wrapping_add(p) } else { at[0].wrapping_add(i * a.row_stride) };
-                let x = simd.splat(*x);
+                let from = if A_ALONG { beginnings[i].wrapping_add(p) } else { column.wrapping_add(i * a.row_stride) };
+                let x = simd.splat(*from);
                 for (sum, &y) in sums.iter_mut().zip(&panel[p]) {
                     *sum = simd.pin(simd.fma(x, y, *sum));
                 }
-            }
-            if !A_ALONG {
-                at[0] = at[0].wrapping_add(a.col_stride);
             }
         });
         for sums in sums.iter().take(rows) {

@@ -5,22 +5,9 @@
 //! and one vector of B at a time (where a taller tile holds one element and all vectors of a row of B): with 16 registers, 3 × 4 fits only so.
 
 use super::blocking::tile_rows;
+use super::each::each;
 use super::microkernel::{Lies, Tile};
 use crate::simd::{Kernel, Simd};
-
-/// The body for each `v` below a constant. (What LLVM would unroll by itself is too short for so many sums: it keeps them in memory then.)
-macro_rules! each {
-    ($v:ident < $count:expr, $body:expr) => {
-        each!($v < $count, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27)
-    };
-    ($v:ident < $count:expr, $body:expr, $($value:literal)*) => {
-        $(if const { $value < $count } {
-            let $v = $value;
-            $body
-        })*
-    };
-}
-pub(super) use each;
 
 /// [`sum_tile`](super::microkernel::sum_tile) for tiles of four vectors and more that are wider than high: they copy nothing, ask for nothing and begin their chains.
 ///
@@ -116,14 +103,7 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Wide<'_, 
                 let add = tile.add || start > 0;
                 for (i, sums) in sums.iter().enumerate() {
                     each!(v < NV, {
-                        let to = tile.c.add(i * tile.c_row_stride + v * S::LANES);
-                        let sum = sums[v];
-                        if v + 1 < NV || tile.c_last == S::LANES {
-                            simd.store(to, if add { simd.add(simd.load(to), sum) } else { sum });
-                        } else {
-                            let sum = if add { simd.add(simd.load_first(to, tile.c_last), sum) } else { sum };
-                            simd.store_first(to, sum, tile.c_last);
-                        }
+                        tile.put(simd, i, v, v + 1 == NV, add, sums[v]);
                     });
                 }
             }

@@ -17,6 +17,7 @@ impl Simd for Avx512 {
     const LANES: usize = 16;
     const TILE_ROWS: TileRows = TileRows { one: 14, two: 14, three: 9, four: 6, widest: [28, 14, 9, 6, 5] };
     const TURNED_ROWS: [usize; 2] = [11, 11];
+    const TURNED_WIDEST: [usize; 3] = [3, 3, 2];
     const PARTIAL_ROWS: usize = usize::MAX;
     const SHORT_WAYS: bool = false;
     const EXPONENT_UNIT: f32 = 1.0;
@@ -223,6 +224,52 @@ impl Simd for Avx512 {
             }};
         }
         self.turn([every_fourth!(0), every_fourth!(1), every_fourth!(2), every_fourth!(3)])
+    }
+    #[inline(always)]
+    unsafe fn load_eight_columns(self, from: *const f32, stride: usize, rows: usize) -> [__m512; 8] {
+        // Every fourth row has a pointer of its own, as above.
+        let mut fours = [from; Self::LANES / 4];
+        for i in 1..Self::LANES / 4 {
+            fours[i] = opaque(fours[i - 1].wrapping_add(4 * stride));
+        }
+        macro_rules! row {
+            ($four:literal, $i:literal) => {{
+                let from = if rows == Self::LANES {
+                    fours[$four].wrapping_add($i * stride)
+                } else {
+                    from.wrapping_add((4 * $four + $i).min(rows - 1) * stride)
+                };
+                // SAFETY: eight elements of a row that the caller promises.
+                self.0.avx._mm256_castps_pd(unsafe { self.0.avx._mm256_loadu_ps(from) })
+            }};
+        }
+        let avx512 = self.0.avx512f;
+        // Row `i` of a group of four beside that of the next, 8 elements of each.
+        macro_rules! beside {
+            ($four:literal, $next:literal, $i:literal) => {
+                avx512._mm512_castpd_ps(
+                    avx512._mm512_insertf64x4::<1>(avx512._mm512_castpd256_pd512(row!($four, $i)), row!($next, $i)),
+                )
+            };
+        }
+        macro_rules! eight_rows {
+            ($four:literal, $next:literal) => {
+                self.turn([
+                    beside!($four, $next, 0),
+                    beside!($four, $next, 1),
+                    beside!($four, $next, 2),
+                    beside!($four, $next, 3),
+                ])
+            };
+        }
+        // Quarters of a vector now: four rows of one column, the same of the fourth after it; then both of the next rows.
+        let (upper, lower) = (eight_rows!(0, 1), eight_rows!(2, 3));
+        let mut columns = [self.splat(0.0); 8];
+        for i in 0..4 {
+            columns[i] = avx512._mm512_shuffle_f32x4::<0b10_00_10_00>(upper[i], lower[i]);
+            columns[i + 4] = avx512._mm512_shuffle_f32x4::<0b11_01_11_01>(upper[i], lower[i]);
+        }
+        columns
     }
     #[inline(always)]
     unsafe fn store_columns(self, to: *mut f32, stride: usize, rows: usize, cols: usize, columns: [__m512; 4]) {

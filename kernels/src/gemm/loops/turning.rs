@@ -1,5 +1,6 @@
 //! A B that lies in columns, for one tile of rows: turned on the way to the registers.
 
+use super::super::across::{across_width, sum_across};
 use super::super::blocking::{k_block_len, pages_apart};
 use super::super::microkernel::{Lies, Tile, sum_tile};
 use super::super::pack::pack_rows;
@@ -51,10 +52,16 @@ impl<S: Simd> Loops<'_, S> {
         let sums = self.scratch.wrapping_add(self.columns_room());
         // (What a masked store wrote cannot be read again before it has reached the cache.)
         let in_c = self.stores_in_c();
+        let across = if self.a.col_stride == 1 && !collide { across_width::<S>(self.m) } else { 0 };
         let mut jc = 0;
         // 1. Panels of B: two vectors if there are registers for them.
         while jc < self.n {
-            let width = 1 + usize::from(self.n - jc > S::LANES && self.m <= S::TURNED_ROWS[1]);
+            let width = if across > 0 {
+                let vectors = (self.n - jc).div_ceil(S::LANES);
+                vectors.div_ceil(vectors.div_ceil(across))
+            } else {
+                1 + usize::from(self.n - jc > S::LANES && self.m <= S::TURNED_ROWS[1])
+            };
             let cols = (width * S::LANES).min(self.n - jc);
             let last = cols - (width - 1) * S::LANES;
             let (to, to_row_stride, c_last) = if in_c {
@@ -88,7 +95,13 @@ impl<S: Simd> Loops<'_, S> {
                     ..Tile::EMPTY
                 };
                 // SAFETY: the tile lies inside the product, its sums in C or in the scratch, which has room for those of the tallest tile.
-                unsafe { sum_tile(self.simd, self.m, width, &mut tile) }
+                unsafe {
+                    if across > 0 {
+                        sum_across(self.simd, self.m, width, &tile)
+                    } else {
+                        sum_tile(self.simd, self.m, width, &mut tile)
+                    }
+                }
             }
             if !in_c {
                 // SAFETY: the block lies inside the product, and its sums are complete.

@@ -1,0 +1,104 @@
+//! The inner loop of tiles of a few rows over a B that lies in columns.
+//!
+//! Turning columns to vectors is nearly all of the work then, so there are more vectors side by side than in tall tiles, whose chains would keep the next
+//! steps of `k` waiting: 8 of them are turned at a time where vectors are long.
+
+use super::each::each;
+use super::microkernel::Tile;
+use crate::simd::{Kernel, Simd};
+
+/// The widest of these tiles for so many rows, in vectors; 0: none.
+pub(super) const fn across_width<S: Simd>(rows: usize) -> usize {
+    let widest = S::TURNED_WIDEST;
+    if 0 < rows && rows <= widest.len() { widest[rows - 1] } else { 0 }
+}
+
+/// Sums a tile of `rows` by `width` vectors into `tile.c`.
+///
+/// # Safety
+/// As for [`sum_tile`](super::microkernel::sum_tile), for one tile at most [`across_width`] wide, whose rows of A lie along and B across.
+#[inline(never)]
+pub(super) unsafe fn sum_across<S: Simd>(simd: S, rows: usize, width: usize, tile: &Tile) {
+    macro_rules! call {
+        ($($rows:literal)* ; $widths:tt) => { call!(@ $($rows $widths)*) };
+        (@ $($rows:literal [$($width:literal)*])*) => {
+            match (rows, width) {
+                $($(($rows, $width) if const { $width <= across_width::<S>($rows) } => {
+                    if tile.last < S::LANES {
+                        simd.vectorize(Across::<$rows, $width, true>(tile))
+                    } else {
+                        simd.vectorize(Across::<$rows, $width, false>(tile))
+                    }
+                })*)*
+                _ => debug_assert!(false, "no tile of {rows} rows by {width} vectors of columns"),
+            }
+        };
+    }
+    call!(1 2 3; [1 2 3])
+}
+
+/// `PARTIAL`: the last vector has fewer columns than lanes.
+struct Across<'a, const MR: usize, const NV: usize, const PARTIAL: bool>(&'a Tile);
+
+impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Across<'_, MR, NV, PARTIAL> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let tile = self.0;
+        let mut start = 0;
+        loop {
+            let len = tile.k_block.min(tile.k - start);
+            let mut sums = [[simd.splat(0.0); MR]; NV];
+            let mut a = tile.a.wrapping_add(start);
+            let mut b = tile.b.wrapping_add(start);
+            // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of `sum_across` promises every element of the tile's rows and columns for all of
+            // `k`; pointers past the last one are made with wrapping arithmetic and not read.
+            unsafe {
+                // Some steps of k for all sums: vector by vector, each element of A from memory, so that registers are left for the turning.
+                macro_rules! steps {
+                    ($load:ident, $count:expr $(, $cols:expr)?) => {
+                        each!(v < NV, {
+                            let from = b.wrapping_add(v * S::LANES * tile.b_stride);
+                            let rows = if PARTIAL && v + 1 == NV { tile.last } else { S::LANES };
+                            let columns = simd.$load(from, tile.b_stride, rows $(, $cols)?);
+                            each!(p < 8, {
+                                if p < $count {
+                                    for (i, sum) in sums[v].iter_mut().enumerate() {
+                                        let x = simd.splat(*a.wrapping_add(i * tile.a_row_stride + p));
+                                        *sum = simd.pin(simd.fma(x, columns[p % columns.len()], *sum));
+                                    }
+                                }
+                            });
+                        });
+                        (a, b) = (a.wrapping_add($count), b.wrapping_add($count));
+                    };
+                }
+                let mut left = len;
+                if S::LANES >= 8 {
+                    while left >= 8 {
+                        steps!(load_eight_columns, 8);
+                        left -= 8;
+                    }
+                }
+                while left >= 4 {
+                    steps!(load_columns, 4, 4);
+                    left -= 4;
+                }
+                if left > 0 {
+                    steps!(load_columns, left, left);
+                }
+                let add = tile.add || start > 0;
+                for (v, sums) in sums.iter().enumerate() {
+                    for (i, &sum) in sums.iter().enumerate() {
+                        tile.put(simd, i, v, v + 1 == NV, add, sum);
+                    }
+                }
+            }
+            start += len;
+            if start >= tile.k {
+                break;
+            }
+        }
+    }
+}
