@@ -72,13 +72,32 @@ fn low<S: Simd>(rows: usize) -> bool {
     2 * height < 10 && height <= S::TILE_ROWS.three && rows > S::TILE_ROWS.two
 }
 
-/// The widest tile for what remains of a row of C, `cols` columns, when the matrix has `rows` rows. If not `padded`, the last vector of B
-/// is read in part, which costs time in the inner loop: in a tall tile it gets a panel of its own.
+/// What decides how wide the tiles of a product are.
+#[derive(Clone, Copy)]
+pub(super) struct Tiling {
+    /// Rows of the product.
+    pub rows: usize,
+    /// Whether rows of B are readable to the end of their last vector. If not, that is read in part, which costs time in the inner loop: in a tall tile it gets
+    /// a panel of its own.
+    pub padded: bool,
+    /// Whether tiles are rather wide than tall.
+    pub flat: bool,
+}
+
+/// Whether a product of many rows whose sums go to C is best made of wide low tiles: B stays in the first-level cache however often it is read, and then C is most
+/// of the traffic, of which such tiles write more of a row at a time.
+#[inline(always)]
+pub(super) fn flat<S: Simd>(m: usize, k: usize, n: usize) -> bool {
+    const HALF_FIRST_LEVEL: usize = 3 << 11;
+    m > S::TILE_ROWS.two && S::LANES > 1 && k.saturating_mul(n) <= HALF_FIRST_LEVEL
+}
+
+/// The widest tile for what remains of a row of C, `cols` columns.
 ///
 /// Few rows want wide tiles, which keep enough independent sums in flight; many rows want two vectors, the shape with
 /// the fewest loads per multiply-add that leaves a tall tile.
 #[inline(always)]
-pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usize {
+pub(super) fn tile_width<S: Simd>(Tiling { rows, padded, flat }: Tiling, cols: usize) -> usize {
     let whole = padded || rows <= S::PARTIAL_ROWS;
     let vectors = if whole { cols.div_ceil(S::LANES) } else { cols / S::LANES }.max(1);
     let fits = |width: usize| rows <= tile_rows(S::TILE_ROWS, width);
@@ -91,6 +110,14 @@ pub(super) fn tile_width<S: Simd>(rows: usize, cols: usize, padded: bool) -> usi
         _ => most,
     };
     let has_three = tile_rows(S::TILE_ROWS, 3) > 0;
+    if flat && has_three {
+        return match vectors {
+            1..=4 => vectors,
+            // (A panel of one vector would follow.)
+            5 => 3,
+            _ => 4,
+        };
+    }
     // One panel is read from end to end, each row of B after the other: the fastest way that it can come from the second-level cache.
     let widest = S::TILE_ROWS.widest.get(rows.wrapping_sub(1)).map_or(0, |&widest| widest);
     if has_three && vectors <= widest {

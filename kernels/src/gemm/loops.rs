@@ -11,7 +11,7 @@ mod turning;
 
 pub(super) use small::Small;
 
-use super::blocking::{copying_rows, pages_apart, rows_collide, stream_rows, tile_rows, tile_width};
+use super::blocking::{Tiling, copying_rows, flat, pages_apart, rows_collide, stream_rows, tile_rows, tile_width};
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::pack::Operand;
 use super::packed::{PANEL_COLS, PackedMatrix, panel_stride};
@@ -130,13 +130,13 @@ struct Panels {
     times: usize,
 }
 
-/// The panels for `m` rows from column `jc` of `n` on that have the same width; the last may be filled in part.
+/// The panels from column `jc` of `n` on that have the same width; the last may be filled in part.
 #[inline(always)]
-fn panels<S: Simd>(m: usize, jc: usize, n: usize, padded: bool) -> Panels {
-    let width = tile_width::<S>(m, n - jc, padded);
+fn panels<S: Simd>(tiling: Tiling, jc: usize, n: usize) -> Panels {
+    let width = tile_width::<S>(tiling, n - jc);
     let panel = width * S::LANES;
     let mut times = 1;
-    while (times + 1) * panel <= n - jc && tile_width::<S>(m, n - jc - times * panel, padded) == width {
+    while (times + 1) * panel <= n - jc && tile_width::<S>(tiling, n - jc - times * panel) == width {
         times += 1;
     }
     Panels { start: jc, width, times }
@@ -339,18 +339,18 @@ impl<S: Simd> Loops<'_, S> {
                     && panel_bytes < second_level_bytes() / PANELS)
     }
 
-    /// [`panels`] for the rows of this product.
+    /// How panels of a B as it lies are cut.
     #[inline(always)]
-    fn panels(&self, jc: usize, n: usize, padded: bool) -> Panels {
-        panels::<S>(self.m, jc, n, padded)
+    fn tiling(&self) -> Tiling {
+        Tiling { rows: self.m, padded: self.packed, flat: self.sums_in_c() && flat::<S>(self.m, self.k, self.n) }
     }
 
     /// The tallest tile that every panel of `nc` columns allows.
     #[inline(always)]
-    fn common_rows(&self, nc: usize, padded: bool) -> usize {
+    fn common_rows(&self, tiling: Tiling, nc: usize) -> usize {
         let (mut rows, mut jr) = (self.m, 0);
         while jr < nc {
-            let Panels { width, times, .. } = self.panels(jr, nc, padded);
+            let Panels { width, times, .. } = panels::<S>(tiling, jr, nc);
             rows = rows.min(tile_rows(S::TILE_ROWS, width));
             jr += times * width * S::LANES;
         }

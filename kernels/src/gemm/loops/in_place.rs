@@ -29,8 +29,9 @@ impl<S: Simd> Loops<'_, S> {
     pub(super) unsafe fn run_in_place(&self, first: First) {
         // An epilogue is faster on whole rows, as long as they are near.
         let later = self.sums_in_c() && !self.stores_in_c();
+        let tiling = self.tiling();
         if first == First::Reads {
-            let rows = self.common_rows(self.n, self.packed);
+            let rows = self.common_rows(tiling, self.n);
             if self.m <= rows || self.row_by_row() {
                 // SAFETY: the caller's promise.
                 return unsafe { self.run_in_rows(rows, later) };
@@ -41,7 +42,7 @@ impl<S: Simd> Loops<'_, S> {
         // 1. Panels of B, as wide as a tile; each stays in the first-level cache as far as it fits.
         while jc < self.n {
             let wanted = match first {
-                First::Reads => tile_width::<S>(self.m, self.n - jc, self.packed),
+                First::Reads => tile_width::<S>(tiling, self.n - jc),
                 First::Asks | First::Copies => pair_width::<S>(self.m, self.n - jc),
             };
             if wanted != width {
@@ -82,7 +83,8 @@ impl<S: Simd> Loops<'_, S> {
     /// That of [`run`](Self::run); all panels allow tiles of so many rows.
     #[inline(always)]
     unsafe fn run_in_rows(&self, max_rows: usize, later: bool) {
-        let first_panels = self.panels(0, self.n, self.packed);
+        let tiling = self.tiling();
+        let first_panels = super::panels::<S>(tiling, 0, self.n);
         // 1. Tiles of rows, as equal as they come.
         for run in runs(self.m, max_rows) {
             for index in 0..run.times {
@@ -96,7 +98,7 @@ impl<S: Simd> Loops<'_, S> {
                     if next >= self.n {
                         break;
                     }
-                    panels = self.panels(next, self.n, self.packed);
+                    panels = super::panels::<S>(tiling, next, self.n);
                 }
                 if later {
                     // SAFETY: the rows lie inside the product, and their sums are complete.

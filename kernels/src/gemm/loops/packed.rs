@@ -1,6 +1,8 @@
 //! Operands copied block by block.
 
-use super::super::blocking::{MAX_LANES, SUM_ROWS, balanced, copying_rows, k_block_len, packed_cols, rows_collide};
+use super::super::blocking::{
+    MAX_LANES, SUM_ROWS, Tiling, balanced, copying_rows, k_block_len, packed_cols, rows_collide,
+};
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
 use super::super::scratch::{Layout, a_row_len, layout};
@@ -30,8 +32,9 @@ impl<S: Simd> Loops<'_, S> {
         // 1. Blocks of columns: a packed block of B.
         for jc in (0..self.n).step_by(max_nc) {
             let nc = max_nc.min(self.n - jc);
-            let first_panels = self.panels(0, nc, true);
-            let max_rows = self.common_rows(nc, true);
+            let tiling = Tiling { rows: self.m, padded: true, flat: false };
+            let first_panels = super::panels::<S>(tiling, 0, nc);
+            let max_rows = self.common_rows(tiling, nc);
             // 2. Blocks of rows whose sums are kept at a time (all of them, unless C cannot hold them).
             for oc in (0..self.m).step_by(sum_rows) {
                 let oc_end = self.m.min(oc + sum_rows);
@@ -122,7 +125,7 @@ impl<S: Simd> Loops<'_, S> {
                             if next >= nc {
                                 break;
                             }
-                            panels = self.panels(next, nc, true);
+                            panels = super::panels::<S>(tiling, next, nc);
                         }
                         // The epilogue takes whole rows, the longer the better.
                         if last_block && !self.stores_in_c() {

@@ -1,6 +1,6 @@
 //! Products of a few tiles.
 
-use super::super::blocking::{K_BLOCK, STREAM_ROWS, pages_apart, runs, tile_rows};
+use super::super::blocking::{K_BLOCK, STREAM_ROWS, Tiling, flat, pages_apart, runs, tile_rows};
 use super::super::epilogue::{Block, Finish, Target, finish_block};
 use super::super::microkernel::{Tile, sum_tile, sum_tile_here};
 use super::super::pack::Operand;
@@ -79,9 +79,10 @@ impl Kernel for Small<'_, '_, '_> {
             unsafe { sum_tile_here(simd, m, vectors, &mut tile) }
         } else {
             // 1. Panels of B, as wide as a tile; those of one width together, if one tile has all rows.
+            let tiling = Tiling { rows: m, padded: false, flat: !apart && flat::<S>(m, k, n) };
             let mut jc = 0;
             while jc < n {
-                let Panels { width, times, .. } = panels::<S>(m, jc, n, false);
+                let Panels { width, times, .. } = panels::<S>(tiling, jc, n);
                 let panel = width * S::LANES;
                 let one_tile = m <= tile_rows(S::TILE_ROWS, width);
                 let times = if one_tile { times } else { 1 };
