@@ -84,12 +84,14 @@ pub(super) struct Tiling {
     pub flat: bool,
 }
 
-/// Whether a product of many rows whose sums go to C is best made of wide low tiles: B stays in the first-level cache however often it is read, and then C is most
-/// of the traffic, of which such tiles write more of a row at a time.
+/// Whether a product of many rows whose sums go to C is best made of wide low tiles: C is most of the traffic then, of which such tiles write more of a row at a
+/// time, and what they read more often stays in the first-level cache: B, or a panel of it and the rows of A.
 #[inline(always)]
 pub(super) fn flat<S: Simd>(m: usize, k: usize, n: usize) -> bool {
     const HALF_FIRST_LEVEL: usize = 3 << 11;
-    m > S::TILE_ROWS.two && S::LANES > 1 && k.saturating_mul(n) <= HALF_FIRST_LEVEL
+    const MOST_K: usize = 32;
+    const MOST_COLS: usize = 1024;
+    m > S::TILE_ROWS.two && S::LANES > 1 && (k.saturating_mul(n) <= HALF_FIRST_LEVEL || k <= MOST_K && n <= MOST_COLS)
 }
 
 /// The widest tile for what remains of a row of C, `cols` columns.

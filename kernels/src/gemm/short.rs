@@ -5,8 +5,10 @@ use super::each::each;
 use super::pack::Operand;
 use crate::simd::{Kernel, Simd};
 
-/// The longest sums whose factors in B are kept in registers: of one vector, and of more.
-const SHORT: [usize; 2] = [26, 13];
+/// The longest sums whose factors in B are kept in registers: where B is one vector wide, and where it is wider.
+const SHORT: [usize; 2] = [26, 11];
+/// The longest for which panels of one vector are worth it where there are several: each multiply-add loads an element of A.
+const SHORT_FOR_ONE: usize = 8;
 
 /// Registers of an instruction set.
 const fn registers<S: Simd>() -> usize {
@@ -37,11 +39,13 @@ const fn together<S: Simd>(k: usize, width: usize) -> usize {
 /// one vector writes C in pieces of lines, which takes time where its rows fall into few sets of the first-level cache.)
 #[inline(always)]
 pub(super) fn is_short<S: Simd>(m: usize, k: usize, n: usize, c_row_stride: usize) -> bool {
+    let several = n > S::LANES;
+    let most_for_one = if several { SHORT_FOR_ONE } else { registers::<S>() - 5 };
     S::LANES > 1
-        && (1..=SHORT[(n > S::LANES) as usize]).contains(&k)
+        && (1..=SHORT[several as usize]).contains(&k)
         && m > 1
         && 2 * m > k
-        && (short_width::<S>(k) > 1 || 4 + k < registers::<S>() && !rows_collide(c_row_stride))
+        && (short_width::<S>(k) > 1 || k <= most_for_one && !rows_collide(c_row_stride))
 }
 
 /// Some rows of A times some columns of B.
@@ -103,8 +107,7 @@ impl Short {
         }
         call!(
             1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4; 5: 1 2 3 4; 6: 1 2 3 4; 7: 1 2 3; 8: 1 2 3;
-            9: 1 2 3; 10: 1 2; 11: 1 2; 12: 1 2; 13: 1 2;
-            14: 1; 15: 1; 16: 1; 17: 1; 18: 1; 19: 1; 20: 1; 21: 1; 22: 1; 23: 1; 24: 1; 25: 1; 26: 1;
+            9: 1 2 3; 10: 1 2; 11: 1 2; 12: 1; 13: 1; 14: 1; 15: 1; 16: 1; 17: 1; 18: 1; 19: 1; 20: 1; 21: 1; 22: 1; 23: 1; 24: 1; 25: 1; 26: 1;
         )
     }
 }

@@ -32,7 +32,7 @@ impl<S: Simd> Loops<'_, S> {
         let tiling = self.tiling();
         if first == First::Reads {
             let rows = self.common_rows(tiling, self.n);
-            if self.m <= rows || self.row_by_row() {
+            if self.m <= rows || !tiling.flat && self.row_by_row() {
                 // SAFETY: the caller's promise.
                 return unsafe { self.run_in_rows(rows, later) };
             }
