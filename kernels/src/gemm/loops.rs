@@ -230,7 +230,7 @@ impl<S: Simd> Loops<'_, S> {
     /// Whether B is read once, from end to end, and the sums wait in the first-level cache.
     #[inline(always)]
     fn streams(&self) -> bool {
-        // Rows of A for which the sums' way costs less than lines that come one after the other.
+        // Rows of A for which the way of the sums costs less time than lines that come one after the other.
         const MOST_ROWS_IF_SLOW: usize = 10;
         let few = |slow: bool| self.m <= stream_rows::<S>() || self.m <= MOST_ROWS_IF_SLOW && slow;
         if self.far() {
@@ -240,7 +240,7 @@ impl<S: Simd> Loops<'_, S> {
         }
     }
 
-    /// Whether rows of a near B are so long that two panels or more would read them in pieces, for so few rows of A that the pieces' way costs more than the sums'.
+    /// Whether panels would read rows of a near B in pieces, for so few rows of A that pieces cost more time than the way of the sums.
     #[inline(always)]
     fn streams_near(&self) -> bool {
         const LEAST_COLS: usize = 128;
@@ -253,7 +253,7 @@ impl<S: Simd> Loops<'_, S> {
         long && self.comes_in()
     }
 
-    /// Whether a B that others packed not, and the first-level cache cannot hold.
+    /// Whether B lies as the caller laid it, and comes from beyond the first-level cache.
     #[inline(always)]
     fn comes_in(&self) -> bool {
         const FIRST_LEVEL: usize = 1 << 15;

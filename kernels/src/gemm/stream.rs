@@ -25,7 +25,7 @@ impl Stream {
     /// `rows` rows of A (at most [`rows_in_stream`]) and `together` rows of B: [`STREAMED`] or 1.
     ///
     /// # Safety
-    /// Those rows of B, `cols` long, and the elements of A that meet them are readable; the rows of sums are writable, and readable if not `first`.
+    /// `times` as many rows of B, `cols` long, and the elements of A that meet them are readable; the rows of sums are writable, and readable if not `first`.
     #[inline(always)]
     pub unsafe fn run<S: Simd>(self, simd: S, rows: usize, together: usize) {
         macro_rules! call {
@@ -93,6 +93,7 @@ impl<const MR: usize, const ROWS: usize, const ASKS: bool> Kernel for Rows<MR, R
                 let whole = cols - cols % S::LANES;
                 let mut j = 0;
                 if ROWS == 1 {
+                    // (So little work that the loop's own instructions count.)
                     while j + 4 * S::LANES <= whole {
                         vector!(j, load);
                         vector!(j + S::LANES, load);
