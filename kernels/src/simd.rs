@@ -368,3 +368,35 @@ fn opaque(mut ptr: *const f32) -> *const f32 {
     unsafe { core::arch::asm!("/* {} */", inout(reg) ptr, options(pure, readonly, nostack, preserves_flags)) }
     ptr
 }
+
+/// Where the rows of a block begin that is loaded by columns: up to `4 · FOURS`, `stride` elements apart.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+struct RowStarts<const FOURS: usize> {
+    /// Every fourth row has a pointer of its own, from which the next three are a multiple of the stride away that an address can express.
+    fours: [*const f32; FOURS],
+    stride: usize,
+    rows: usize,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<const FOURS: usize> RowStarts<FOURS> {
+    #[inline(always)]
+    fn new(from: *const f32, stride: usize, rows: usize) -> Self {
+        let mut fours = [from; FOURS];
+        for i in 1..FOURS {
+            fours[i] = opaque(fours[i - 1].wrapping_add(4 * stride));
+        }
+        RowStarts { fours, stride, rows }
+    }
+
+    /// Row `i`; rows past the last are the last once more.
+    #[inline(always)]
+    fn at(self, i: usize) -> *const f32 {
+        if self.rows == 4 * FOURS {
+            self.fours[i / 4].wrapping_add(i % 4 * self.stride)
+        } else {
+            self.fours[0].wrapping_add(i.min(self.rows - 1) * self.stride)
+        }
+    }
+}

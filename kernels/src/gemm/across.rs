@@ -3,14 +3,14 @@
 //! Turning columns to vectors is nearly all of the work then, so there are more vectors side by side than in tall tiles, whose chains would keep the next
 //! steps of `k` waiting: 8 of them are turned at a time where vectors are long.
 
+use super::blocking::widest;
 use super::each::each;
 use super::microkernel::Tile;
 use crate::simd::{Kernel, Simd};
 
 /// The widest of these tiles for so many rows, in vectors; 0: none.
 pub(super) const fn across_width<S: Simd>(rows: usize) -> usize {
-    let widest = S::TURNED_WIDEST;
-    if 0 < rows && rows <= widest.len() { widest[rows - 1] } else { 0 }
+    widest(&S::TURNED_WIDEST, rows)
 }
 
 /// Sums a tile of `rows` by `width` vectors into `tile.c`.
@@ -63,10 +63,12 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Across<'_
                             let rows = if PARTIAL && v + 1 == NV { tile.last } else { S::LANES };
                             let columns = simd.$load(from, tile.b_stride, rows $(, $cols)?);
                             each!(p < 8, {
-                                if p < $count {
+                                if let Some(&y) = columns.get(p)
+                                    && p < $count
+                                {
                                     for (i, sum) in sums[v].iter_mut().enumerate() {
                                         let x = simd.splat(*a.wrapping_add(i * tile.a_row_stride + p));
-                                        *sum = simd.pin(simd.fma(x, columns[p % columns.len()], *sum));
+                                        *sum = simd.pin(simd.fma(x, y, *sum));
                                     }
                                 }
                             });

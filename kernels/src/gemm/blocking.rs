@@ -48,6 +48,16 @@ pub(super) const fn tile_rows(rows: TileRows, width: usize) -> usize {
     }
 }
 
+/// What a table of the widest tiles of one row, of two, and so on says of `rows`; 0 past its end.
+pub(super) const fn widest(table: &[usize], rows: usize) -> usize {
+    if 0 < rows && rows <= table.len() { table[rows - 1] } else { 0 }
+}
+
+/// Registers for vectors.
+pub(super) const fn registers<S: Simd>() -> usize {
+    if S::TILE_ROWS.two > 6 { 32 } else { 16 }
+}
+
 /// The fewest rows of a tile of two vectors that copies the rows of B that it reads: what the tallest leaves when [`balanced`] with another.
 /// (More rows than any tile has where vectors are single elements, which need no copy.)
 pub(super) const fn copying_rows<S: Simd>() -> usize {
@@ -61,7 +71,7 @@ pub(super) const fn stream_rows<S: Simd>() -> usize {
 
 /// Rows of A that share what is read of a streaming B: a register for each of their elements in [`STREAMED`] columns, a sum a row, and one of B.
 pub(super) const fn rows_in_stream<S: Simd>() -> usize {
-    if S::TILE_ROWS.two > 6 { 6 } else { 3 }
+    if registers::<S>() > 16 { 6 } else { 3 }
 }
 
 /// Whether equal tiles of two vectors would be too low to hide the latency of multiply-adds (2 units × 4 cycles and some to spare), and
@@ -121,8 +131,7 @@ pub(super) fn tile_width<S: Simd>(Tiling { rows, padded, flat }: Tiling, cols: u
         };
     }
     // One panel is read from end to end, each row of B after the other: the fastest way that it can come from the second-level cache.
-    let widest = S::TILE_ROWS.widest.get(rows.wrapping_sub(1)).map_or(0, |&widest| widest);
-    if has_three && vectors <= widest {
+    if has_three && vectors <= widest(&S::TILE_ROWS.widest, rows) {
         vectors
     } else if has_three && fits(8) {
         equal(8)

@@ -11,7 +11,9 @@ mod turning;
 
 pub(super) use small::Small;
 
-use super::blocking::{Tiling, copying_rows, flat, pages_apart, rows_collide, stream_rows, tile_rows, tile_width};
+use super::blocking::{
+    Tiling, copying_rows, flat, pages_apart, rows_collide, stream_rows, tile_rows, tile_width, widest,
+};
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::pack::Operand;
 use super::packed::{PANEL_COLS, PackedMatrix, panel_stride};
@@ -236,21 +238,20 @@ impl<S: Simd> Loops<'_, S> {
         if self.far() {
             few(self.vast())
         } else {
-            self.streams_near() || self.comes_in() && few(true) && self.panels_collide()
+            self.comes_in() && (self.pieces_cost() || few(true) && self.panels_collide())
         }
     }
 
-    /// Whether panels would read rows of a near B in pieces, for so few rows of A that pieces cost more time than the way of the sums.
+    /// Whether panels would read rows of B in pieces, for so few rows of A that pieces cost more time than the way of the sums.
     #[inline(always)]
-    fn streams_near(&self) -> bool {
+    fn pieces_cost(&self) -> bool {
         const LEAST_COLS: usize = 128;
-        let widest = |rows: usize| S::TILE_ROWS.widest[rows - 1] * S::LANES;
-        let long = match self.m {
-            1 => self.n > widest(1).max(LEAST_COLS),
-            2 | 3 => self.n > 2 * widest(self.m),
+        let panel = widest(&S::TILE_ROWS.widest, self.m) * S::LANES;
+        match self.m {
+            1 => self.n > panel.max(LEAST_COLS),
+            2 | 3 => self.n > 2 * panel,
             _ => false,
-        };
-        long && self.comes_in()
+        }
     }
 
     /// Whether B lies as the caller laid it, and comes from beyond the first-level cache.

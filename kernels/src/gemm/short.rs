@@ -1,6 +1,6 @@
 //! The inner loop for short sums: a panel of B stays in registers, and rows of A pass by.
 
-use super::blocking::rows_collide;
+use super::blocking::{registers, rows_collide};
 use super::each::each;
 use super::pack::Operand;
 use crate::simd::{Kernel, Simd};
@@ -9,11 +9,6 @@ use crate::simd::{Kernel, Simd};
 const SHORT: [usize; 2] = [26, 11];
 /// The longest for which panels of one vector are worth it where there are several: each multiply-add loads an element of A.
 const SHORT_FOR_ONE: usize = 8;
-
-/// Registers of an instruction set.
-const fn registers<S: Simd>() -> usize {
-    if S::TILE_ROWS.two > 6 { 32 } else { 16 }
-}
 
 /// The most vectors of a panel whose `k` rows fit the registers beside a row of sums, an element of A and one more.
 const fn short_width<S: Simd>(k: usize) -> usize {
@@ -92,13 +87,18 @@ impl Short {
             ($($k:literal: $($width:literal)*;)*) => {
                 match (self.k, self.cols.div_ceil(S::LANES)) {
                     $($(($k, $width) if const { S::LANES > 1 && $width <= short_width::<S>($k) } => {
+                        let turned = self.b.col_stride != 1;
                         // (How A lies makes a difference to rows that take turns.)
-                        let along = const { together::<S>($k, $width) == 1 } || self.a.col_stride == 1;
-                        match (self.b.col_stride == 1, along) {
-                            (true, true) => simd.vectorize(Panel::<$k, $width, false, true>(self)),
-                            (true, false) => simd.vectorize(Panel::<$k, $width, false, false>(self)),
-                            (false, true) => simd.vectorize(Panel::<$k, $width, true, true>(self)),
-                            (false, false) => simd.vectorize(Panel::<$k, $width, true, false>(self)),
+                        if const { together::<S>($k, $width) > 1 } && self.a.col_stride != 1 {
+                            if turned {
+                                simd.vectorize(Panel::<$k, $width, true, false>(self))
+                            } else {
+                                simd.vectorize(Panel::<$k, $width, false, false>(self))
+                            }
+                        } else if turned {
+                            simd.vectorize(Panel::<$k, $width, true, true>(self))
+                        } else {
+                            simd.vectorize(Panel::<$k, $width, false, true>(self))
                         }
                     })*)*
                     _ => debug_assert!(false, "no panel of {} rows by {} columns", self.k, self.cols),

@@ -1,6 +1,6 @@
 //! AVX-512 (F, BW, CD, DQ, VL): 16 lanes, 32 registers.
 
-use super::{Inside, Kernel, PortableFma, Simd, TileRows, opaque, rotation};
+use super::{Inside, Kernel, PortableFma, RowStarts, Simd, TileRows, rotation};
 use core::arch::x86_64::*;
 use pulp::x86::V4;
 
@@ -191,20 +191,11 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     unsafe fn load_columns(self, from: *const f32, stride: usize, rows: usize, cols: usize) -> [__m512; 4] {
-        // Every fourth row has a pointer of its own, from which the next three are a multiple of the stride away that an address can
-        // express. Rows past the last are the last once more.
-        let mut fours = [from; Self::LANES / 4];
-        for i in 1..Self::LANES / 4 {
-            fours[i] = opaque(fours[i - 1].wrapping_add(4 * stride));
-        }
+        let starts = RowStarts::<{ Self::LANES / 4 }>::new(from, stride, rows);
         // (Macros, because closures may miss the caller's target features.)
         macro_rules! row {
             ($four:literal, $i:literal) => {{
-                let from = if rows == Self::LANES {
-                    fours[$four].wrapping_add($i * stride)
-                } else {
-                    from.wrapping_add((4 * $four + $i).min(rows - 1) * stride)
-                };
+                let from = starts.at(4 * $four + $i);
                 // SAFETY: `cols` elements of a row that the caller promises; the mask has as many lanes set.
                 unsafe {
                     if cols == 4 {
@@ -227,18 +218,10 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     unsafe fn load_eight_columns(self, from: *const f32, stride: usize, rows: usize) -> [__m512; 8] {
-        // Every fourth row has a pointer of its own, as above.
-        let mut fours = [from; Self::LANES / 4];
-        for i in 1..Self::LANES / 4 {
-            fours[i] = opaque(fours[i - 1].wrapping_add(4 * stride));
-        }
+        let starts = RowStarts::<{ Self::LANES / 4 }>::new(from, stride, rows);
         macro_rules! row {
             ($four:literal, $i:literal) => {{
-                let from = if rows == Self::LANES {
-                    fours[$four].wrapping_add($i * stride)
-                } else {
-                    from.wrapping_add((4 * $four + $i).min(rows - 1) * stride)
-                };
+                let from = starts.at(4 * $four + $i);
                 // SAFETY: eight elements of a row that the caller promises.
                 self.0.avx._mm256_castps_pd(unsafe { self.0.avx._mm256_loadu_ps(from) })
             }};

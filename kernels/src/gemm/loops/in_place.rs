@@ -1,6 +1,6 @@
 //! Operands read as they lie.
 
-use super::super::blocking::{Run, SUMS, k_block_len, pair_width, runs, tile_rows, tile_width};
+use super::super::blocking::{Run, SUMS, Tiling, k_block_len, pair_width, runs, tile_rows, tile_width};
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::scratch::{Layout, layout};
 use super::{First, Loops, Panels};
@@ -34,7 +34,7 @@ impl<S: Simd> Loops<'_, S> {
             let rows = self.common_rows(tiling, self.n);
             if self.m <= rows || !tiling.flat && self.row_by_row() {
                 // SAFETY: the caller's promise.
-                return unsafe { self.run_in_rows(rows, later) };
+                return unsafe { self.run_in_rows(tiling, rows, later) };
             }
         }
         let later = later && self.m.saturating_mul(self.n) <= second_level_bytes() / 4 / size_of::<f32>();
@@ -82,8 +82,7 @@ impl<S: Simd> Loops<'_, S> {
     /// # Safety
     /// That of [`run`](Self::run); all panels allow tiles of so many rows.
     #[inline(always)]
-    unsafe fn run_in_rows(&self, max_rows: usize, later: bool) {
-        let tiling = self.tiling();
+    unsafe fn run_in_rows(&self, tiling: Tiling, max_rows: usize, later: bool) {
         let first_panels = super::panels::<S>(tiling, 0, self.n);
         // 1. Tiles of rows, as equal as they come.
         for run in runs(self.m, max_rows) {
