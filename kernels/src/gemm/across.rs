@@ -58,11 +58,11 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Across<'_
                 // Some steps of k for all sums: vector by vector, each element of A from memory, so that registers are left for the turning.
                 macro_rules! steps {
                     ($load:ident, $count:expr $(, $cols:expr)?) => {
-                        each!(v < NV, {
+                        each!(v in 0 1 2; v < NV, {
                             let from = b.wrapping_add(v * S::LANES * tile.b_stride);
-                            let rows = if PARTIAL && v + 1 == NV { tile.last } else { S::LANES };
+                            let rows = if const { PARTIAL } && v + 1 == NV { tile.last } else { S::LANES };
                             let columns = simd.$load(from, tile.b_stride, rows $(, $cols)?);
-                            each!(p < 8, {
+                            each!(p in 0 1 2 3 4 5 6 7; p < 8, {
                                 if let Some(&y) = columns.get(p)
                                     && p < $count
                                 {
@@ -77,7 +77,7 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Across<'_
                     };
                 }
                 let mut left = len;
-                if S::LANES >= 8 {
+                if const { S::LANES >= 8 } {
                     while left >= 8 {
                         steps!(load_eight_columns, 8);
                         left -= 8;

@@ -243,7 +243,7 @@ fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: &E) {
     if const { S::LANES > 1 } && block.turned {
         return each_turned(simd, block, c, element);
     }
-    if !(element.unit_columns() && c.0.col_stride == 1) {
+    if const { S::LANES == 1 } || !(element.unit_columns() && c.0.col_stride == 1) {
         for i in 0..block.rows {
             for j in (0..block.cols).step_by(S::LANES) {
                 let count = S::LANES.min(block.cols - j);
@@ -268,7 +268,7 @@ fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: &E) {
         for j in (0..cols).step_by(S::LANES) {
             down_four_rows!(i, j, S::LANES);
         }
-        if const { S::LANES > 1 } && cols < block.cols {
+        if cols < block.cols {
             down_four_rows!(i, cols, block.cols - cols);
         }
     }
@@ -282,11 +282,9 @@ fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: &E) {
     }
     for i in rows..block.rows {
         let mut j = 0;
-        if const { S::LANES > 1 } {
-            while block.cols - j >= 4 * S::LANES {
-                along_row!(Twice(Twice(simd)), i, j, 4 * S::LANES);
-                j += 4 * S::LANES;
-            }
+        while block.cols - j >= 4 * S::LANES {
+            along_row!(Twice(Twice(simd)), i, j, 4 * S::LANES);
+            j += 4 * S::LANES;
         }
         while j < block.cols {
             along_row!(simd, i, j, S::LANES.min(block.cols - j));

@@ -94,6 +94,20 @@ impl Tile {
         }
     }
 
+    /// Sums this tile and those that follow, each in the function that `sum` calls.
+    #[inline(always)]
+    pub fn for_each(&mut self, sum: impl Fn(&Tile)) {
+        let mut left = self.times;
+        loop {
+            sum(self);
+            left -= 1;
+            if left == 0 {
+                break;
+            }
+            self.advance();
+        }
+    }
+
     /// Goes on to the next tile.
     #[inline(always)]
     pub fn advance(&mut self) {
@@ -153,53 +167,10 @@ pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile:
 /// As there.
 #[inline(always)]
 pub(super) unsafe fn sum_tile_here<S: Simd>(simd: S, rows: usize, width: usize, tile: &mut Tile) {
-    let partial = tile.b_lies != Lies::Padded && tile.last < S::LANES;
-    let across = tile.b_lies == Lies::Across;
-    let a_rows = tile.a_row_stride == 1;
-    macro_rules! sum {
-        ($rows:literal, $width:literal, $read:ident, $ask:ident) => {
-            if a_rows { sum!($rows, $width, $read, $ask, true) } else { sum!($rows, $width, $read, $ask, false) }
-        };
-        ($rows:literal, $width:literal, $read:ident, $ask:ident, $a_rows:literal) => {{
-            let mut left = tile.times;
-            loop {
-                simd.vectorize(Sum::<$rows, $width, $read, $ask, $a_rows>(tile));
-                left -= 1;
-                if left == 0 {
-                    break;
-                }
-                tile.advance();
-            }
-        }};
-    }
     macro_rules! call {
         ($width:literal: $($rows:literal)*) => {
             match rows {
-                $($rows if const { $rows <= tile_rows(S::TILE_ROWS, $width) } => {
-                    // Kernels are made only where the loops ask for them.
-                    let tall = const { $width == 2 && $rows >= copying_rows::<S>() };
-                    if const { $width <= 2 && $rows <= turned_rows::<S>($width) } && across {
-                        if partial {
-                            sum!($rows, $width, ACROSS_PARTIAL, NOTHING)
-                        } else {
-                            sum!($rows, $width, ACROSS, NOTHING)
-                        }
-                    } else if tall && !tile.copy.is_null() {
-                        match tile.ask {
-                            Ask::Lines { .. } => sum!($rows, $width, COPYING, LINES),
-                            Ask::Vectors(_) => sum!($rows, $width, COPYING, VECTORS),
-                            Ask::Nothing => sum!($rows, $width, COPYING, NOTHING),
-                        }
-                    } else if const { S::LANES > 1 && ($width == 1 || $rows <= S::PARTIAL_ROWS) } && partial {
-                        sum!($rows, $width, PARTIAL, NOTHING)
-                    } else {
-                        match tile.ask {
-                            Ask::Lines { .. } if tall => sum!($rows, $width, WHOLE, LINES),
-                            Ask::Vectors(_) if tall => sum!($rows, $width, WHOLE, VECTORS),
-                            _ => sum!($rows, $width, WHOLE, NOTHING),
-                        }
-                    }
-                })*
+                $($rows if const { $rows <= tile_rows(S::TILE_ROWS, $width) } => sum_tiles::<S, $rows, $width>(simd, tile),)*
                 _ => debug_assert!(false, "no tile of {rows} rows by {} vectors", $width),
             }
         };
@@ -211,6 +182,39 @@ pub(super) unsafe fn sum_tile_here<S: Simd>(simd: S, rows: usize, width: usize, 
         4 if rows >= 4 => call!(4: 4 5 6),
         // SAFETY: the caller's promise.
         _ => unsafe { sum_wide(simd, rows, width, tile) },
+    }
+}
+
+/// The kernel for how the operands of a tile lie and what it does beside its sums. Kernels are made only where the loops ask for them.
+#[inline(always)]
+fn sum_tiles<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &mut Tile) {
+    let partial = tile.b_lies != Lies::Padded && tile.last < S::LANES;
+    let tall = const { NV == 2 && MR >= copying_rows::<S>() };
+    macro_rules! sum {
+        ($read:ident, $ask:ident) => {
+            if tile.a_row_stride == 1 {
+                tile.for_each(|tile| simd.vectorize(Sum::<MR, NV, $read, $ask, true>(tile)))
+            } else {
+                tile.for_each(|tile| simd.vectorize(Sum::<MR, NV, $read, $ask, false>(tile)))
+            }
+        };
+    }
+    if const { NV <= 2 && MR <= turned_rows::<S>(NV) } && tile.b_lies == Lies::Across {
+        if partial { sum!(ACROSS_PARTIAL, NOTHING) } else { sum!(ACROSS, NOTHING) }
+    } else if tall && !tile.copy.is_null() {
+        match tile.ask {
+            Ask::Lines { .. } => sum!(COPYING, LINES),
+            Ask::Vectors(_) => sum!(COPYING, VECTORS),
+            Ask::Nothing => sum!(COPYING, NOTHING),
+        }
+    } else if const { S::LANES > 1 && (NV == 1 || MR <= S::PARTIAL_ROWS) } && partial {
+        sum!(PARTIAL, NOTHING)
+    } else {
+        match tile.ask {
+            Ask::Lines { .. } if tall => sum!(WHOLE, LINES),
+            Ask::Vectors(_) if tall => sum!(WHOLE, VECTORS),
+            _ => sum!(WHOLE, NOTHING),
+        }
     }
 }
 
@@ -289,7 +293,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                         let x = simd.splat(*$a.wrapping_add(i * a_row_stride));
                         for (sum, &y) in sums.iter_mut().zip(&$row) {
                             *sum = simd.fma(x, y, *sum);
-                            if !A_ROWS || READ >= ACROSS || ASK == LINES {
+                            if const { !A_ROWS || READ >= ACROSS || ASK == LINES } {
                                 // Else the compiler would load for all four steps first, and run out of registers.
                                 *sum = simd.pin(*sum);
                             }
@@ -300,14 +304,15 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
             // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of `sum_tile` promises every element of the tile's rows
             // and columns for all of `k`; pointers past the last one are made with wrapping arithmetic and not read.
             unsafe {
-                if READ == ACROSS || READ == ACROSS_PARTIAL {
+                if const { READ == ACROSS || READ == ACROSS_PARTIAL } {
                     // The vectors of up to four steps of k, then their multiply-adds.
                     macro_rules! four_steps {
                         ($p:expr, $cols:expr) => {{
                             let mut columns = [[simd.splat(0.0); NV]; 4];
                             for v in 0..NV {
                                 let from = tile.b.wrapping_add(start + $p + v * S::LANES * tile.b_stride);
-                                let rows = if READ == ACROSS_PARTIAL && v + 1 == NV { tile.last } else { S::LANES };
+                                let rows =
+                                    if const { READ == ACROSS_PARTIAL } && v + 1 == NV { tile.last } else { S::LANES };
                                 let turned = simd.load_columns(from, tile.b_stride, rows, $cols);
                                 for (column, turned) in columns.iter_mut().zip(turned) {
                                     // One vector after the other: two at a time would not fit the registers.
@@ -338,23 +343,23 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                             let mut row = [simd.splat(0.0); NV];
                             for (v, vector) in row.iter_mut().enumerate() {
                                 let from = b.add(v * S::LANES);
-                                *vector = if READ == PARTIAL && v + 1 == NV {
+                                *vector = if const { READ == PARTIAL } && v + 1 == NV {
                                     simd.load_first(from, tile.last)
                                 } else {
                                     simd.load(from)
                                 };
                             }
-                            if ASK == VECTORS {
+                            if const { ASK == VECTORS } {
                                 for v in 0..NV {
                                     simd.prefetch_second_level(asked.wrapping_add(v * S::LANES));
                                 }
-                            } else if ASK == LINES {
+                            } else if const { ASK == LINES } {
                                 simd.prefetch_second_level(asked.wrapping_add($step * LINE));
                             }
-                            if ASK == VECTORS || ASK == LINES && $step == 3 {
+                            if const { ASK == VECTORS || ASK == LINES && $step == 3 } {
                                 asked = asked.wrapping_add(asked_stride);
                             }
-                            if READ == COPYING {
+                            if const { READ == COPYING } {
                                 for (v, &vector) in row.iter().enumerate() {
                                     simd.store(copy.add(v * S::LANES), vector);
                                 }
@@ -364,7 +369,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                         }};
                     }
                     let mut left = len;
-                    if !A_ROWS || ASK == LINES {
+                    if const { !A_ROWS || ASK == LINES } {
                         // Four steps at a time: the address of each row is made once for four loads.
                         while left >= 4 {
                             step!(0);

@@ -79,6 +79,24 @@ impl Short {
         }
     }
 
+    /// As a panel of `K` rows of `NV` vectors, which it is.
+    #[inline(always)]
+    fn run_as<S: Simd, const K: usize, const NV: usize>(&self, simd: S) {
+        let turned = self.b.col_stride != 1;
+        // (How A lies makes a difference to rows that take turns.)
+        if const { together::<S>(K, NV) > 1 } && self.a.col_stride != 1 {
+            if turned {
+                simd.vectorize(Panel::<K, NV, true, false>(self))
+            } else {
+                simd.vectorize(Panel::<K, NV, false, false>(self))
+            }
+        } else if turned {
+            simd.vectorize(Panel::<K, NV, true, true>(self))
+        } else {
+            simd.vectorize(Panel::<K, NV, false, true>(self))
+        }
+    }
+
     /// # Safety
     /// As [`run`](Self::run), for at most [`short_width`] vectors of columns.
     #[inline(always)]
@@ -87,19 +105,7 @@ impl Short {
             ($($k:literal: $($width:literal)*;)*) => {
                 match (self.k, self.cols.div_ceil(S::LANES)) {
                     $($(($k, $width) if const { S::LANES > 1 && $width <= short_width::<S>($k) } => {
-                        let turned = self.b.col_stride != 1;
-                        // (How A lies makes a difference to rows that take turns.)
-                        if const { together::<S>($k, $width) > 1 } && self.a.col_stride != 1 {
-                            if turned {
-                                simd.vectorize(Panel::<$k, $width, true, false>(self))
-                            } else {
-                                simd.vectorize(Panel::<$k, $width, false, false>(self))
-                            }
-                        } else if turned {
-                            simd.vectorize(Panel::<$k, $width, true, true>(self))
-                        } else {
-                            simd.vectorize(Panel::<$k, $width, false, true>(self))
-                        }
+                        self.run_as::<S, $k, $width>(simd)
                     })*)*
                     _ => debug_assert!(false, "no panel of {} rows by {} columns", self.k, self.cols),
                 }
@@ -130,7 +136,7 @@ impl<const K: usize, const NV: usize, const ACROSS: bool, const A_ALONG: bool> K
             for v in 0..NV {
                 let whole = v + 1 < NV || last == S::LANES;
                 let lanes = if whole { S::LANES } else { last };
-                if ACROSS {
+                if const { ACROSS } {
                     for p in (0..K).step_by(4) {
                         let from = b.at(p, v * S::LANES).ptr;
                         let turned = simd.load_columns(from, b.col_stride, lanes, 4.min(K - p));
@@ -146,16 +152,16 @@ impl<const K: usize, const NV: usize, const ACROSS: bool, const A_ALONG: bool> K
                 }
             }
             let (mut a, mut left) = (a, rows);
-            let together = const { together::<S>(K, NV) };
-            if together > 1 && rows >= together {
-                while left >= together {
+            let turns = const { together::<S>(K, NV) };
+            if const { together::<S>(K, NV) > 1 } && rows >= turns {
+                while left >= turns {
                     sum_together::<S, K, NV, A_ALONG>(simd, a, &panel, last, c, c_row_stride);
-                    (a, c) = (a.at(together, 0), c.wrapping_add(together * c_row_stride));
-                    left -= together;
+                    (a, c) = (a.at(turns, 0), c.wrapping_add(turns * c_row_stride));
+                    left -= turns;
                 }
                 if left > 0 {
                     // The last rows with some before them, whose sums are made again.
-                    let back = together - left;
+                    let back = turns - left;
                     a.ptr = a.ptr.wrapping_sub(back * a.row_stride);
                     c = c.wrapping_sub(back * c_row_stride);
                     sum_together::<S, K, NV, A_ALONG>(simd, a, &panel, last, c, c_row_stride);
@@ -211,7 +217,11 @@ unsafe fn sum_together<S: Simd, const K: usize, const NV: usize, const A_ALONG: 
                 column = column.wrapping_add(a.col_stride);
             }
             for (i, sums) in sums.iter_mut().enumerate().take(rows) {
-                let from = if A_ALONG { beginnings[i].wrapping_add(p) } else { column.wrapping_add(i * a.row_stride) };
+                let from = if const { A_ALONG } {
+                    beginnings[i].wrapping_add(p)
+                } else {
+                    column.wrapping_add(i * a.row_stride)
+                };
                 let x = simd.splat(*from);
                 for (sum, &y) in sums.iter_mut().zip(&panel[p]) {
                     *sum = simd.pin(simd.fma(x, y, *sum));

@@ -74,7 +74,7 @@ impl<const MR: usize, const ROWS: usize, const ASKS: bool> Kernel for Rows<MR, R
                             *row = simd.load(sums.add(i * sums_row_stride + $j));
                         }
                     }
-                    if ASKS {
+                    if const { ASKS } {
                         for p in 0..ROWS {
                             simd.prefetch_second_level(b.ptr.wrapping_add((ASKED_ROWS + p) * b.row_stride + $j));
                         }
@@ -92,7 +92,7 @@ impl<const MR: usize, const ROWS: usize, const ASKS: bool> Kernel for Rows<MR, R
             }
                 let whole = cols - cols % S::LANES;
                 let mut j = 0;
-                if ROWS == 1 {
+                if const { ROWS == 1 } {
                     // (So little work that the loop's own instructions count.)
                     while j + 4 * S::LANES <= whole {
                         vector!(j, load);

@@ -20,18 +20,10 @@ pub(super) unsafe fn sum_wide<S: Simd>(simd: S, rows: usize, width: usize, tile:
         ($($width:literal: $($rows:literal)*;)*) => {
             match (width, rows) {
                 $($(($width, $rows) if const { $rows <= tile_rows(S::TILE_ROWS, $width) } => {
-                    let mut left = tile.times;
-                    loop {
-                        if const { S::LANES > 1 } && partial {
-                            simd.vectorize(Wide::<$rows, $width, true>(tile));
-                        } else {
-                            simd.vectorize(Wide::<$rows, $width, false>(tile));
-                        }
-                        left -= 1;
-                        if left == 0 {
-                            break;
-                        }
-                        tile.advance();
+                    if const { S::LANES > 1 } && partial {
+                        tile.for_each(|tile| simd.vectorize(Wide::<$rows, $width, true>(tile)))
+                    } else {
+                        tile.for_each(|tile| simd.vectorize(Wide::<$rows, $width, false>(tile)))
                     }
                 })*)*
                 _ => debug_assert!(false, "no tile of {rows} rows by {width} vectors"),
@@ -76,8 +68,11 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Wide<'_, 
                         }
                         each!(v < NV, {
                             let from = b.add(v * S::LANES);
-                            let y =
-                                if PARTIAL && v + 1 == NV { simd.load_first(from, tile.last) } else { simd.load(from) };
+                            let y = if const { PARTIAL } && v + 1 == NV {
+                                simd.load_first(from, tile.last)
+                            } else {
+                                simd.load(from)
+                            };
                             for (sums, &x) in sums.iter_mut().zip(&xs) {
                                 // (Sums leave no registers for vectors that come before their time.)
                                 sums[v] = simd.pin(simd.fma(x, y, sums[v]));
@@ -88,7 +83,7 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Wide<'_, 
                     }};
                 }
                 let mut left = len;
-                if NV <= 9 {
+                if const { NV <= 9 } {
                     // (Wider tiles have enough to do in a step.)
                     while left >= 2 {
                         step!();

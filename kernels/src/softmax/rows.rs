@@ -72,7 +72,7 @@ impl<W: Finish> Kernel for Rows<'_, W> {
             return;
         }
         let mut first = 0;
-        if S::LANES > 1 && cols > 0 && cols <= NARROW.min(4 * S::LANES) {
+        if const { S::LANES > 1 } && cols > 0 && cols <= NARROW.min(4 * S::LANES) {
             let left = rows % S::LANES;
             first = rows - left;
             if first > 0 {
