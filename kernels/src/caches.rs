@@ -1,5 +1,10 @@
 //! Sizes of the caches, from which blocks are cut. They change the speed and never the results.
 
+/// Bytes of first-level data cache of a core.
+pub(crate) fn first_level_bytes() -> usize {
+    sizes().first
+}
+
 /// Bytes of second-level cache of a core.
 pub(crate) fn second_level_bytes() -> usize {
     sizes().second
@@ -11,12 +16,13 @@ pub(crate) fn third_level_bytes() -> usize {
 }
 
 struct Sizes {
+    first: usize,
     second: usize,
     third: usize,
 }
 
 /// Usual sizes, where the machine cannot be asked.
-static USUAL: Sizes = Sizes { second: 1 << 20, third: 1 << 25 };
+static USUAL: Sizes = Sizes { first: 1 << 15, second: 1 << 20, third: 1 << 25 };
 
 /// Asked once with the `std` feature: the answer costs microseconds on a virtual machine, and there is no place to keep it without atomics.
 fn sizes() -> &'static Sizes {
@@ -24,6 +30,7 @@ fn sizes() -> &'static Sizes {
     {
         static SIZES: std::sync::OnceLock<Sizes> = std::sync::OnceLock::new();
         SIZES.get_or_init(|| Sizes {
+            first: x86::level_bytes(1).unwrap_or(USUAL.first),
             second: x86::level_bytes(2).unwrap_or(USUAL.second),
             third: x86::level_bytes(3).unwrap_or(USUAL.third),
         })
@@ -42,7 +49,8 @@ mod x86 {
         unsafe { __cpuid_count(leaf, index) }
     }
 
-    /// From the deterministic cache parameters (Intel: leaf 4, AMD: leaf 0x8000_001D, of the same form), if the CPU lists them.
+    /// Bytes of a level, without caches for instructions alone, from the deterministic cache parameters (Intel: leaf 4, AMD: leaf 0x8000_001D, of the same
+    /// form), if the CPU lists them.
     pub fn level_bytes(level: u32) -> Option<usize> {
         let lists = |leaf: u32, base: u32| cpuid(base, 0).eax >= leaf;
         let amd = lists(0x8000_001d, 0x8000_0000).then_some(0x8000_001d);
@@ -50,7 +58,9 @@ mod x86 {
         [intel, amd].into_iter().flatten().find_map(|leaf| {
             // A handful of caches at most; type 0 ends the list.
             let caches = (0..8).map(|index| cpuid(leaf, index)).take_while(|cache| cache.eax & 31 != 0);
-            let of_level = caches.filter(|cache| cache.eax >> 5 & 7 == level).map(|cache| {
+            const INSTRUCTIONS: u32 = 2;
+            let holds_data = caches.filter(|cache| cache.eax & 31 != INSTRUCTIONS);
+            let of_level = holds_data.filter(|cache| cache.eax >> 5 & 7 == level).map(|cache| {
                 let ways = (cache.ebx >> 22) as usize + 1;
                 let partitions = (cache.ebx >> 12 & 0x3ff) as usize + 1;
                 let line = (cache.ebx & 0xfff) as usize + 1;
@@ -64,7 +74,7 @@ mod x86 {
     mod tests {
         #[test]
         fn sizes_are_plausible() {
-            for (level, plausible) in [(2, 1 << 15..1 << 30), (3, 1 << 18..1 << 34)] {
+            for (level, plausible) in [(1, 1 << 13..1 << 22), (2, 1 << 15..1 << 30), (3, 1 << 18..1 << 34)] {
                 if let Some(bytes) = super::level_bytes(level) {
                     assert!(plausible.contains(&bytes), "level {level}: {bytes}");
                 }

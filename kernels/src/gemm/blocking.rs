@@ -1,6 +1,6 @@
 //! Block sizes: the one that is part of the contract, and those that only move data.
 
-use crate::caches::second_level_bytes;
+use crate::caches::{first_level_bytes, second_level_bytes};
 use crate::simd::{Simd, TileRows};
 
 /// Longest chain of fused multiply-adds in one element of a product. Part of [the contract](crate#products).
@@ -87,11 +87,29 @@ fn low<S: Simd>(rows: usize) -> bool {
 pub(super) struct Tiling {
     /// Rows of the product.
     pub rows: usize,
+    /// The most rows that a tile may have, however narrow.
+    pub tallest: usize,
     /// Whether rows of B are readable to the end of their last vector. If not, that is read in part, which costs time in the inner loop: in a tall tile it gets
     /// a panel of its own.
     pub padded: bool,
     /// Whether tiles are rather wide than tall.
     pub flat: bool,
+}
+
+impl Tiling {
+    /// Height of the tallest tile of `width` vectors.
+    #[inline(always)]
+    pub fn tile_rows<S: Simd>(self, width: usize) -> usize {
+        tile_rows(S::TILE_ROWS, width).min(self.tallest)
+    }
+}
+
+/// Rows of A for which the first-level cache has lines at the same time if they are pages apart: so many fall into one of its sets, and as many a page as it
+/// has bytes. (A quarter more cost no time in tiles of 9 and 10 rows with 8 such lines; 13 took 15% longer than rows that do not collide.)
+pub(super) fn rows_pages_apart() -> usize {
+    const PAGE: usize = 4096;
+    let lines = first_level_bytes() / PAGE;
+    (lines + lines / 4).max(2)
 }
 
 /// Whether a product of many rows whose sums go to C is best made of wide low tiles: C is most of the traffic then, of which such tiles write more of a row at a
@@ -109,10 +127,11 @@ pub(super) fn flat<S: Simd>(m: usize, k: usize, n: usize) -> bool {
 /// Few rows want wide tiles, which keep enough independent sums in flight; many rows want two vectors, the shape with
 /// the fewest loads per multiply-add that leaves a tall tile.
 #[inline(always)]
-pub(super) fn tile_width<S: Simd>(Tiling { rows, padded, flat }: Tiling, cols: usize) -> usize {
+pub(super) fn tile_width<S: Simd>(tiling: Tiling, cols: usize) -> usize {
+    let Tiling { rows, padded, flat, .. } = tiling;
     let whole = padded || rows <= S::PARTIAL_ROWS;
     let vectors = if whole { cols.div_ceil(S::LANES) } else { cols / S::LANES }.max(1);
-    let fits = |width: usize| rows <= tile_rows(S::TILE_ROWS, width);
+    let fits = |width: usize| rows <= tiling.tile_rows::<S>(width);
     // The last three of equal width, as far as that goes: a narrow tile of few rows would have too few chains. (No division, which takes as long as a small
     // tile.)
     let equal = |most: usize| match vectors.div_ceil(most) {

@@ -12,7 +12,7 @@ mod turning;
 pub(super) use small::Small;
 
 use super::blocking::{
-    Tiling, copying_rows, flat, pages_apart, rows_collide, stream_rows, tile_rows, tile_width, widest,
+    Tiling, copying_rows, flat, pages_apart, rows_collide, rows_pages_apart, stream_rows, tile_rows, tile_width, widest,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::pack::Operand;
@@ -337,13 +337,28 @@ impl<S: Simd> Loops<'_, S> {
             && (self.m <= tile_rows(S::TILE_ROWS, 2)
                 || self.m <= MOST_ROWS
                     && !rows_collide(self.b.row_stride)
+                    && !self.a_collides()
                     && panel_bytes < second_level_bytes() / PANELS)
+    }
+
+    /// The most rows of a tile that reads A as it lies: rows of A that are pages apart leave it no more lines in the first-level cache.
+    #[inline(always)]
+    fn tallest(&self) -> usize {
+        if self.a.col_stride == 1 && pages_apart(self.a.row_stride) { rows_pages_apart() } else { usize::MAX }
+    }
+
+    /// Whether several tiles of rows, as tall as they come, would be too tall for that.
+    #[inline(always)]
+    fn a_collides(&self) -> bool {
+        let most = tile_rows(S::TILE_ROWS, 2);
+        self.m > most && self.m.div_ceil(self.m.div_ceil(most)) > self.tallest()
     }
 
     /// How panels of a B as it lies are cut.
     #[inline(always)]
     fn tiling(&self) -> Tiling {
-        Tiling { rows: self.m, padded: self.packed, flat: self.sums_in_c() && flat::<S>(self.m, self.k, self.n) }
+        let flat = self.sums_in_c() && flat::<S>(self.m, self.k, self.n);
+        Tiling { rows: self.m, tallest: self.tallest(), padded: self.packed, flat }
     }
 
     /// The tallest tile that every panel of `nc` columns allows.
@@ -352,7 +367,7 @@ impl<S: Simd> Loops<'_, S> {
         let (mut rows, mut jr) = (self.m, 0);
         while jr < nc {
             let Panels { width, times, .. } = panels::<S>(tiling, jr, nc);
-            rows = rows.min(tile_rows(S::TILE_ROWS, width));
+            rows = rows.min(tiling.tile_rows::<S>(width));
             jr += times * width * S::LANES;
         }
         rows

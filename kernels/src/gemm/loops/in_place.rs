@@ -47,7 +47,11 @@ impl<S: Simd> Loops<'_, S> {
             };
             if wanted != width {
                 width = wanted;
-                rows = runs(self.m, tile_rows(S::TILE_ROWS, width));
+                let most = match first {
+                    First::Reads => tiling.tile_rows::<S>(width),
+                    First::Asks | First::Copies => tile_rows(S::TILE_ROWS, width),
+                };
+                rows = runs(self.m, most);
             }
             let panel = Panels { start: jc, width, times: 1 };
             let whole_pair = width == 2 && self.n - jc >= 2 * S::LANES;

@@ -29,10 +29,11 @@ impl<S: Simd> Loops<'_, S> {
         let pack_a_cols = self.a_waits();
         let pack_a_rows =
             self.a.row_stride != 1 && (self.a.col_stride != 1 || self.n > 128 && rows_collide(self.a.row_stride));
+        let tallest = if pack_a_rows { usize::MAX } else { self.tallest() };
         // 1. Blocks of columns: a packed block of B.
         for jc in (0..self.n).step_by(max_nc) {
             let nc = max_nc.min(self.n - jc);
-            let tiling = Tiling { rows: self.m, padded: true, flat: false };
+            let tiling = Tiling { rows: self.m, tallest, padded: true, flat: false };
             let first_panels = super::panels::<S>(tiling, 0, nc);
             let max_rows = self.common_rows(tiling, nc);
             // 2. Blocks of rows whose sums are kept at a time (all of them, unless C cannot hold them).

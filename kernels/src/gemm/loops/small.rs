@@ -79,7 +79,7 @@ impl Kernel for Small<'_, '_, '_> {
             unsafe { sum_tile_here(simd, m, vectors, &mut tile) }
         } else {
             // 1. Panels of B, as wide as a tile; those of one width together, if one tile has all rows.
-            let tiling = Tiling { rows: m, padded: false, flat: !apart && flat::<S>(m, k, n) };
+            let tiling = Tiling { rows: m, tallest: usize::MAX, padded: false, flat: !apart && flat::<S>(m, k, n) };
             let mut jc = 0;
             while jc < n {
                 let Panels { width, times, .. } = panels::<S>(tiling, jc, n);

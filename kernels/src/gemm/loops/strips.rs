@@ -21,7 +21,8 @@ impl<S: Simd> Loops<'_, S> {
         // Shorter sums do not pay for the way through the scratch.
         const LEAST_K: usize = 64;
         let wants = if self.far() {
-            self.m <= if rows_collide(self.b.row_stride) { MOST_ROWS_IF_COLLIDING } else { MOST_ROWS }
+            !self.a_collides()
+                && self.m <= if rows_collide(self.b.row_stride) { MOST_ROWS_IF_COLLIDING } else { MOST_ROWS }
         } else {
             self.waits() && self.k >= LEAST_K
         };
