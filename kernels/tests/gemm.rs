@@ -230,7 +230,7 @@ fn weights_from_near() {
 #[test]
 fn colliding_rows() {
     let page = Storage { gap: 24, ..ROW_MAJOR };
-    let columns = Storage { transposed: true, ..page };
+    let (columns, turned) = (Storage { transposed: true, ..page }, Storage { transposed: true, ..ROW_MAJOR });
     let mut kinds = kinds().into_iter().cycle();
     for (m, k, n) in [(8, 1000, 40), (4, 1000, 16), (1, 1000, 20)] {
         for kind in kinds.by_ref().take(10) {
@@ -243,6 +243,13 @@ fn colliding_rows() {
     for (m, k, n) in [(8, 700, 1000), (16, 300, 1000), (30, 40, 1000), (20, 1100, 1000), (70, 20, 1000)] {
         for kind in kinds.by_ref().take(10) {
             Case::new(m, k, n, kind, [ROW_MAJOR, page, ROW_MAJOR, ROW_MAJOR], 8, false).check(&all());
+        }
+    }
+    // Short sums, whose results are most of the traffic, from rows and from columns of A.
+    for ((m, k, n), a) in [((30, 40, 1000), ROW_MAJOR), ((35, 20, 488), turned), ((61, 128, 300), turned)] {
+        let page = Storage { gap: 512 - n % 512, ..ROW_MAJOR };
+        for kind in kinds.by_ref().take(20) {
+            Case::new(m, k, n, kind, [a, page, page, page], 8, false).check(&all());
         }
     }
 }

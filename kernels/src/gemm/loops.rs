@@ -12,7 +12,8 @@ mod turning;
 pub(super) use small::Small;
 
 use super::blocking::{
-    Tiling, copying_rows, flat, pages_apart, rows_collide, rows_pages_apart, stream_rows, tile_rows, tile_width, widest,
+    MAX_LANES, Tiling, copying_rows, flat, pages_apart, rows_collide, rows_pages_apart, stream_rows, tile_rows,
+    tile_width, widest,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::pack::Operand;
@@ -214,7 +215,13 @@ impl<S: Simd> Loops<'_, S> {
         if self.streams() {
             return Way::Streamed;
         }
-        if !a_direct || self.a_waits() {
+        if !a_direct {
+            return Way::Packed;
+        }
+        if self.c_collides() {
+            return Way::InPlace(First::Reads);
+        }
+        if self.a_waits() {
             return Way::Packed;
         }
         if self.asks() {
@@ -354,10 +361,31 @@ impl<S: Simd> Loops<'_, S> {
         self.m > most && self.m.div_ceil(self.m.div_ceil(most)) > self.tallest()
     }
 
+    /// Whether C is best written some whole rows at a time, in tiles of few rows and many columns: it is most of the traffic, and its rows fall into so few sets of
+    /// the first-level cache that the lines of a tall tile drive each other out. (For the longest vectors, which leave low tiles enough registers.)
+    #[inline(always)]
+    fn c_collides(&self) -> bool {
+        let c = self.c_as_seen();
+        S::LANES == MAX_LANES
+            && self.m > tile_rows(S::TILE_ROWS, 2)
+            && self.wide_and_short()
+            && c.col_stride == 1
+            && rows_collide(c.row_stride)
+            && !self.far()
+    }
+
+    /// Whether C is wide and most of the traffic, because sums are short.
+    #[inline(always)]
+    fn wide_and_short(&self) -> bool {
+        const WIDE: usize = 256;
+        const SHORT: usize = 128;
+        self.n >= WIDE && self.k <= SHORT
+    }
+
     /// How panels of a B as it lies are cut.
     #[inline(always)]
     fn tiling(&self) -> Tiling {
-        let flat = self.sums_in_c() && flat::<S>(self.m, self.k, self.n);
+        let flat = self.sums_in_c() && flat::<S>(self.m, self.k, self.n) || self.c_collides();
         Tiling { rows: self.m, tallest: self.tallest(), padded: self.packed, flat }
     }
 

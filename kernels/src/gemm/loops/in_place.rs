@@ -32,7 +32,7 @@ impl<S: Simd> Loops<'_, S> {
         let tiling = self.tiling();
         if first == First::Reads {
             let rows = self.common_rows(tiling, self.n);
-            if self.m <= rows || !tiling.flat && self.row_by_row() {
+            if self.m <= rows || self.c_collides() || !tiling.flat && self.row_by_row() {
                 // SAFETY: the caller's promise.
                 return unsafe { self.run_in_rows(tiling, rows, later) };
             }
@@ -115,12 +115,9 @@ impl<S: Simd> Loops<'_, S> {
     /// the traffic, or where its elements are read too and B is small.
     #[inline(always)]
     fn row_by_row(&self) -> bool {
-        const WIDE: usize = 256;
-        const SHORT: usize = 128;
         // A third of a first-level cache or more, but far less than a second-level one.
         const SMALL: usize = 1 << 14;
-        self.n >= WIDE && self.k <= SHORT
-            || !self.sums_in_c() && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL
+        self.wide_and_short() || !self.sums_in_c() && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL
     }
 
     /// Tiles of operands as they lie: several of rows, or several panels. The sums are taken through the epilogue if `complete`.
