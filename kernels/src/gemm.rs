@@ -8,6 +8,7 @@ mod loops;
 mod microkernel;
 mod pack;
 mod packed;
+mod paired;
 mod scratch;
 mod short;
 mod stream;

@@ -226,6 +226,19 @@ fn weights_from_near() {
     }
 }
 
+/// Tiles of a few sums over an even and an odd number of blocks of `k`, the last as long as the others and shorter, from rows and from columns of A.
+#[test]
+fn blocks_in_pairs() {
+    let turned = Storage { transposed: true, ..ROW_MAJOR };
+    let mut kinds = kinds().into_iter().cycle();
+    for (m, k, n) in [(1, 784, 10), (1, 513, 1), (3, 1025, 16), (2, 1537, 29), (1, 1030, 32), (4, 1400, 9)] {
+        for kind in kinds.by_ref().take(10) {
+            Case::new(m, k, n, kind, [ROW_MAJOR; 4], 8, false).check(&all());
+            Case::new(m, k, n, kind, [turned, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 8, false).check(&all());
+        }
+    }
+}
+
 /// Rows of B a page apart, which fall into one set of the first-level cache: few and many, near and far, for one tile of rows and for more.
 #[test]
 fn colliding_rows() {

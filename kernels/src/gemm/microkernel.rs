@@ -1,6 +1,7 @@
 //! The inner loops: one tile of C, `MR` rows by `NV` vectors, held in registers over a block of `k`.
 
 use super::blocking::{copying_rows, tile_rows};
+use super::paired::{can_pair, has_pairs, sum_paired};
 use super::wide::sum_wide;
 use crate::simd::{Kernel, Simd};
 
@@ -201,6 +202,8 @@ fn sum_tiles<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &mut Tile
     }
     if const { NV <= 2 && MR <= turned_rows::<S>(NV) } && tile.b_lies == Lies::Across {
         if partial { sum!(ACROSS_PARTIAL, NOTHING) } else { sum!(ACROSS, NOTHING) }
+    } else if const { can_pair::<S>(MR, NV) } && has_pairs(tile) {
+        sum_paired::<S, MR, NV>(simd, tile);
     } else if tall && !tile.copy.is_null() {
         match tile.ask {
             Ask::Lines { .. } => sum!(COPYING, LINES),
