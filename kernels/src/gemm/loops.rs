@@ -12,8 +12,8 @@ mod turning;
 pub(super) use small::Small;
 
 use super::blocking::{
-    MAX_LANES, Tiling, copying_rows, flat, pages_apart, rows_collide, rows_pages_apart, stream_rows, tile_rows,
-    tile_width, widest,
+    MAX_LANES, Tiling, copying_rows, flat, pages_apart, rows_collide, rows_pages_apart, stores_keep_up, stream_rows,
+    tile_rows, tile_width, widest,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::pack::Operand;
@@ -245,7 +245,7 @@ impl<S: Simd> Loops<'_, S> {
         if self.far() {
             few(self.vast())
         } else {
-            self.comes_in() && (self.pieces_cost() || few(true) && self.panels_collide())
+            self.comes_in() && stores_keep_up::<S>() && (self.pieces_cost() || few(true) && self.panels_collide())
         }
     }
 
