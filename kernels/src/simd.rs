@@ -255,6 +255,21 @@ pub trait Simd: Copy {
         [a, b, c, d, e, f, g, h]
     }
 
+    /// [`load_columns`](Self::load_columns) for sixteen columns of as many rows as a vector has lanes: a cache line of each row, read at once if vectors are as
+    /// long.
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn load_sixteen_columns(self, from: *const f32, stride: usize, rows: usize) -> [Self::F; 16] {
+        let mut columns = [self.splat(0.0); 16];
+        for q in (0..16).step_by(4) {
+            // SAFETY: the caller's promise.
+            let four = unsafe { self.load_columns(from.wrapping_add(q), stride, rows, 4) };
+            columns[q..q + 4].copy_from_slice(&four);
+        }
+        columns
+    }
+
     /// The reverse of [`load_columns`](Self::load_columns): stores lane `i` of vector `q` to `to[i·stride + q]` for `i < rows`, `q < cols`.
     /// # Safety
     /// Those elements are writable; `1 ≤ rows ≤ LANES`, `1 ≤ cols ≤ 4`.

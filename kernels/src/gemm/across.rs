@@ -1,7 +1,7 @@
 //! The inner loop of tiles of a few rows over a B that lies in columns.
 //!
 //! Turning columns to vectors is nearly all of the work then, so there are more vectors side by side than in tall tiles, whose chains would keep the next
-//! steps of `k` waiting: 8 of them are turned at a time where vectors are long.
+//! steps of `k` waiting: 8 of them are turned at a time where vectors are long, 16 where columns lie pages apart: whole cache lines, each read once.
 
 use super::blocking::widest;
 use super::each::each;
@@ -62,7 +62,7 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Across<'_
                             let from = b.wrapping_add(v * S::LANES * tile.b_stride);
                             let rows = if const { PARTIAL } && v + 1 == NV { tile.last } else { S::LANES };
                             let columns = simd.$load(from, tile.b_stride, rows $(, $cols)?);
-                            each!(p in 0 1 2 3 4 5 6 7; p < 8, {
+                            each!(p in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; p < 16, {
                                 if let Some(&y) = columns.get(p)
                                     && p < $count
                                 {
@@ -77,6 +77,12 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Across<'_
                     };
                 }
                 let mut left = len;
+                if const { S::LANES == 16 } && tile.whole_lines {
+                    while left >= 16 {
+                        steps!(load_sixteen_columns, 16);
+                        left -= 16;
+                    }
+                }
                 if const { S::LANES >= 8 } {
                     while left >= 8 {
                         steps!(load_eight_columns, 8);

@@ -23,6 +23,8 @@ pub(super) struct Tile {
     pub copy: *mut f32,
     /// What of B is asked for meanwhile.
     pub ask: Ask,
+    /// Whether a B that lies across is best read in whole cache lines, because those of its columns drive each other out.
+    pub whole_lines: bool,
     /// Where the sums go, row-major.
     pub c: *mut f32,
     pub c_row_stride: usize,
@@ -53,6 +55,7 @@ impl Tile {
         b_lies: Lies::Along,
         copy: core::ptr::null_mut(),
         ask: Ask::Nothing,
+        whole_lines: false,
         c: core::ptr::null_mut(),
         c_row_stride: 0,
         add: false,

@@ -255,6 +255,42 @@ impl Simd for Avx512 {
         columns
     }
     #[inline(always)]
+    unsafe fn load_sixteen_columns(self, from: *const f32, stride: usize, rows: usize) -> [__m512; 16] {
+        let starts = RowStarts::<{ Self::LANES / 4 }>::new(from, stride, rows);
+        macro_rules! four_rows {
+            ($four:literal) => {{
+                // SAFETY: sixteen elements of rows that the caller promises.
+                self.turn(unsafe {
+                    [
+                        self.load(starts.at(4 * $four)),
+                        self.load(starts.at(4 * $four + 1)),
+                        self.load(starts.at(4 * $four + 2)),
+                        self.load(starts.at(4 * $four + 3)),
+                    ]
+                })
+            }};
+        }
+        // Quarter `c` of vector `q`: four rows of column `4c + q`.
+        let (a, b, c, d) = (four_rows!(0), four_rows!(1), four_rows!(2), four_rows!(3));
+        let avx512 = self.0.avx512f;
+        let mut columns = [self.splat(0.0); 16];
+        for q in 0..4 {
+            let (ab, cd) = (
+                avx512._mm512_shuffle_f32x4::<0b01_00_01_00>(a[q], b[q]),
+                avx512._mm512_shuffle_f32x4::<0b01_00_01_00>(c[q], d[q]),
+            );
+            let (ab_upper, cd_upper) = (
+                avx512._mm512_shuffle_f32x4::<0b11_10_11_10>(a[q], b[q]),
+                avx512._mm512_shuffle_f32x4::<0b11_10_11_10>(c[q], d[q]),
+            );
+            columns[q] = avx512._mm512_shuffle_f32x4::<0b10_00_10_00>(ab, cd);
+            columns[4 + q] = avx512._mm512_shuffle_f32x4::<0b11_01_11_01>(ab, cd);
+            columns[8 + q] = avx512._mm512_shuffle_f32x4::<0b10_00_10_00>(ab_upper, cd_upper);
+            columns[12 + q] = avx512._mm512_shuffle_f32x4::<0b11_01_11_01>(ab_upper, cd_upper);
+        }
+        columns
+    }
+    #[inline(always)]
     unsafe fn store_columns(self, to: *mut f32, stride: usize, rows: usize, cols: usize, columns: [__m512; 4]) {
         let every_fourth = self.turn(columns);
         for (i, x) in every_fourth.into_iter().enumerate() {

@@ -15,7 +15,7 @@ impl<S: Simd> Loops<'_, S> {
         self.b.row_stride == 1
             && (self.a.row_stride == 1 || self.a.col_stride == 1)
             && self.m <= S::TURNED_ROWS[0]
-            && (!self.columns_collide() || self.copied_columns_len() <= self.columns_room())
+            && (!self.copies_columns() || self.copied_columns_len() <= self.columns_room())
     }
 
     /// Whether columns of B lie a multiple of a page apart, and are more for a vector than a set of the first-level cache has lines (8 to 12): they drive each
@@ -23,6 +23,18 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     fn columns_collide(&self) -> bool {
         S::LANES > 12 && pages_apart(self.b.col_stride)
+    }
+
+    /// Vectors of a tile of so few rows that turning is nearly all of the work; 0: there are more rows, or they lie across.
+    #[inline(always)]
+    fn across(&self) -> usize {
+        if self.a.col_stride == 1 { across_width::<S>(self.m) } else { 0 }
+    }
+
+    /// Whether columns that collide are copied to where they do not. (Tiles of few rows read whole lines of them instead, each once.)
+    #[inline(always)]
+    fn copies_columns(&self) -> bool {
+        self.columns_collide() && self.across() == 0
     }
 
     /// Elements of scratch for the columns of a panel in a block of `k`.
@@ -38,21 +50,21 @@ impl<S: Simd> Loops<'_, S> {
         b + a
     }
 
-    /// Operands as they lie; columns that collide are copied, one after the other, to where they do not.
+    /// Operands as they lie, or columns [copied](Self::copies_columns) one after the other.
     ///
     /// # Safety
     /// That of [`run`](Self::run), and [`turns`](Self::turns).
     #[inline(always)]
     pub(super) unsafe fn run_turning(&self) {
-        let collide = self.columns_collide();
+        let copies = self.copies_columns();
         // The tile takes all blocks of k, or one whose columns were copied.
         let k_block = k_block_len(self.k).max(1);
-        let at_once = if collide { k_block } else { self.k.max(1) };
+        let at_once = if copies { k_block } else { self.k.max(1) };
         let row_len = a_row_len(k_block);
         let sums = self.scratch.wrapping_add(self.columns_room());
         // (What a masked store wrote cannot be read again before it has reached the cache.)
         let in_c = self.stores_in_c();
-        let across = if self.a.col_stride == 1 && !collide { across_width::<S>(self.m) } else { 0 };
+        let across = self.across();
         let mut jc = 0;
         // 1. Panels of B: two vectors if there are registers for them.
         while jc < self.n {
@@ -74,7 +86,7 @@ impl<S: Simd> Loops<'_, S> {
             for pc in (0..self.k.max(1)).step_by(at_once) {
                 let k = at_once.min(self.k - pc);
                 let (a, b) = (self.a.at(0, pc), self.b.at(pc, jc));
-                if collide {
+                if copies {
                     // SAFETY: the columns lie inside B, and the scratch has room for them.
                     unsafe { pack_rows(b.t(), cols, k, row_len, self.scratch) }
                 }
@@ -84,9 +96,10 @@ impl<S: Simd> Loops<'_, S> {
                     a: a.ptr,
                     a_row_stride: a.row_stride,
                     a_col_stride: a.col_stride,
-                    b: if collide { self.scratch } else { b.ptr },
-                    b_stride: if collide { row_len } else { b.col_stride },
+                    b: if copies { self.scratch } else { b.ptr },
+                    b_stride: if copies { row_len } else { b.col_stride },
                     b_lies: Lies::Across,
+                    whole_lines: self.columns_collide(),
                     c: to,
                     c_row_stride: to_row_stride,
                     add: pc > 0,
