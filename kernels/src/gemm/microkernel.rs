@@ -355,12 +355,14 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                                     simd.load(from)
                                 };
                             }
+                            // (The last element of each vector or line: where rows begin within a line, the first lies in one that came with the columns
+                            // before.)
                             if const { ASK == VECTORS } {
                                 for v in 0..NV {
-                                    simd.prefetch_second_level(asked.wrapping_add(v * S::LANES));
+                                    simd.prefetch_second_level(asked.wrapping_add(v * S::LANES + S::LANES - 1));
                                 }
                             } else if const { ASK == LINES } {
-                                simd.prefetch_second_level(asked.wrapping_add($step * LINE));
+                                simd.prefetch_second_level(asked.wrapping_add($step * LINE + LINE - 1));
                             }
                             if const { ASK == VECTORS || ASK == LINES && $step == 3 } {
                                 asked = asked.wrapping_add(asked_stride);
