@@ -211,8 +211,8 @@ impl Task<'_> {
     fn split(self, left: usize, parts: usize) -> Result<(Self, Self), ShapeError> {
         let Task { a, b, c, finish, scratch } = self;
         let (first, second) = scratch.split_at_mut(left);
-        let (m, n) = (c.rows(), c.cols());
-        Ok(match cut(m, n, b.col_unit(), left, parts) {
+        let (m, k, n) = (c.rows(), b.rows(), c.cols());
+        Ok(match cut((m, k, n), b.col_unit(), left, parts) {
             Cut::Rows(at) => {
                 let (c, below) = c.split_at_row(at)?;
                 let (finish, finish_below) = finish.split_at_row(at)?;
@@ -259,10 +259,13 @@ fn most_parts(m: usize, n: usize, col_unit: usize) -> usize {
 }
 
 /// Each part reads one operand whole and its share of the other. So the larger one is cut, unless the parts would come out less
-/// equal: columns are cut between the tiles of a kernel, rows anywhere (between vectors, where these run down the rows).
-fn cut(m: usize, n: usize, col_unit: usize, left: usize, parts: usize) -> Cut {
+/// equal: columns are cut between the tiles of a kernel, rows anywhere (between vectors, where these run down the rows). Where sums are so short that C is most of
+/// the traffic, rows: prefetchers run on past the end of a part of a row, into what another thread writes.
+fn cut((m, k, n): (usize, usize, usize), col_unit: usize, left: usize, parts: usize) -> Cut {
     /// Fewer rows take hardly less time: that in which B is read.
     const LEAST_ROWS: usize = 8;
+    /// How much larger than B a C is that is most of the traffic.
+    const C_PER_B: usize = 4;
     let row_unit = row_unit(n);
     let share = |extent: usize, unit: usize, least: usize| {
         let units = extent.div_ceil(unit);
@@ -276,7 +279,8 @@ fn cut(m: usize, n: usize, col_unit: usize, left: usize, parts: usize) -> Cut {
     let (col, by_cols) = share(n, col_unit, 1);
     // A sixteenth of the time is worth more than what is read.
     let alike = by_rows.abs_diff(by_cols) <= 16;
-    let rows = if alike { m > n } else { by_rows < by_cols };
+    let written = m / C_PER_B >= k;
+    let rows = if alike { m > n || written } else { by_rows < by_cols };
     if rows { Cut::Rows(row) } else { Cut::Cols(col) }
 }
 
@@ -398,16 +402,18 @@ mod tests {
     #[test]
     fn the_larger_operand_is_cut_and_parts_are_equal() {
         // Weights: their columns. A gradient: the rows of aᵀ. Ten classes: rows, a multiple of a vector.
-        assert_eq!(cut(64, 128, 32, 1, 2), Cut::Cols(64));
-        assert_eq!(cut(784, 128, 32, 1, 2), Cut::Rows(392));
-        assert_eq!(cut(64, 10, 32, 1, 2), Cut::Rows(32));
-        assert_eq!(cut(1, 4096, 32, 1, 2), Cut::Cols(2048));
+        assert_eq!(cut((64, 100, 128), 32, 1, 2), Cut::Cols(64));
+        assert_eq!(cut((784, 100, 128), 32, 1, 2), Cut::Rows(392));
+        assert_eq!(cut((64, 100, 10), 32, 1, 2), Cut::Rows(32));
+        assert_eq!(cut((1, 100, 4096), 32, 1, 2), Cut::Cols(2048));
         // 100 columns are four tiles, of which the last is small: rows come out equal.
-        assert_eq!(cut(100, 100, 32, 1, 2), Cut::Rows(50));
-        assert_eq!(cut(8, 128, 32, 1, 2), Cut::Cols(64));
+        assert_eq!(cut((100, 100, 100), 32, 1, 2), Cut::Rows(50));
+        assert_eq!(cut((8, 100, 128), 32, 1, 2), Cut::Cols(64));
         // Parts of few rows would each read all columns, in the time that more rows take.
-        assert_eq!(cut(4, 300, 32, 1, 2), Cut::Cols(160));
-        assert_eq!(cut(16, 300, 32, 1, 2), Cut::Rows(8));
+        assert_eq!(cut((4, 100, 300), 32, 1, 2), Cut::Cols(160));
+        assert_eq!(cut((16, 100, 300), 32, 1, 2), Cut::Rows(8));
+        // Outer products: rows.
+        assert_eq!(cut((600, 1, 1000), 32, 1, 2), Cut::Rows(300));
         // A row by packed weights of one panel is not cut; ten classes of 40 rows are three vectors high.
         assert_eq!(most_parts(1, 128, PackedMatrix::PANEL_COLS), 1);
         assert_eq!(most_parts(1, 129, PackedMatrix::PANEL_COLS), 2);
@@ -415,7 +421,7 @@ mod tests {
         for (m, n) in [(1, 1), (1, 100), (3, 31), (100, 1), (17, 33)] {
             for parts in 2..9 {
                 for left in 1..parts {
-                    match cut(m, n, 32, left, parts) {
+                    match cut((m, 100, n), 32, left, parts) {
                         Cut::Rows(at) => assert!(at <= m),
                         Cut::Cols(at) => assert!(at <= n),
                     }
