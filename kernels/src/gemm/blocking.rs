@@ -74,11 +74,17 @@ pub(super) const fn rows_in_stream<S: Simd>() -> usize {
     if registers::<S>() > 16 { 6 } else { 3 }
 }
 
+/// Height of the tallest of equal tiles of two vectors.
+#[inline(always)]
+pub(super) fn equal_height<S: Simd>(rows: usize) -> usize {
+    rows.div_ceil(rows.div_ceil(S::TILE_ROWS.two))
+}
+
 /// Whether equal tiles of two vectors would be too low to hide the latency of multiply-adds (2 units × 4 cycles and some to spare), and
 /// tiles of three could be as high.
 #[inline(always)]
 fn low<S: Simd>(rows: usize) -> bool {
-    let height = rows.div_ceil(rows.div_ceil(S::TILE_ROWS.two));
+    let height = equal_height::<S>(rows);
     2 * height < 10 && height <= S::TILE_ROWS.three && rows > S::TILE_ROWS.two
 }
 
@@ -104,8 +110,7 @@ impl Tiling {
     }
 }
 
-/// Rows of A for which the first-level cache has lines at the same time if they are pages apart: so many fall into one of its sets, and as many a page as it
-/// has bytes. (A quarter more cost no time in tiles of 9 and 10 rows with 8 such lines; 13 took 15% longer than rows that do not collide.)
+/// Rows of A that tiles can read side by side where they are pages apart: the first-level cache has a line for each page that it is large, whatever its sets. (A quarter more cost no time in tiles of 9 and 10 rows with 8 such lines; 13 took 15% longer than rows that do not collide.)
 pub(super) fn rows_pages_apart() -> usize {
     const PAGE: usize = 4096;
     let lines = first_level_bytes() / PAGE;

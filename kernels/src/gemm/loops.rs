@@ -12,8 +12,8 @@ mod turning;
 pub(super) use small::Small;
 
 use super::blocking::{
-    MAX_LANES, Tiling, copying_rows, flat, pages_apart, rows_collide, rows_pages_apart, stores_keep_up, stream_rows,
-    tile_rows, tile_width, widest,
+    MAX_LANES, Tiling, copying_rows, equal_height, flat, pages_apart, rows_collide, rows_pages_apart, stores_keep_up,
+    stream_rows, tile_rows, tile_width, widest,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::pack::Operand;
@@ -297,10 +297,7 @@ impl<S: Simd> Loops<'_, S> {
     /// set of the first-level cache come one after the other, each in the time of a dozen cycles.
     #[inline(always)]
     fn outruns_fills(&self) -> bool {
-        S::LANES > 1
-            && !self.packed
-            && self.k > FILL
-            && self.m.div_ceil(self.m.div_ceil(tile_rows(S::TILE_ROWS, 2))) < FILL
+        S::LANES > 1 && !self.packed && self.k > FILL && equal_height::<S>(self.m) < FILL
     }
 
     /// Whether an A whose columns lie a multiple of a page apart, and are read by many panels, keeps tiles waiting.
@@ -357,8 +354,7 @@ impl<S: Simd> Loops<'_, S> {
     /// Whether several tiles of rows, as tall as they come, would be too tall for that.
     #[inline(always)]
     fn a_collides(&self) -> bool {
-        let most = tile_rows(S::TILE_ROWS, 2);
-        self.m > most && self.m.div_ceil(self.m.div_ceil(most)) > self.tallest()
+        self.m > tile_rows(S::TILE_ROWS, 2) && equal_height::<S>(self.m) > self.tallest()
     }
 
     /// Whether C is best written some whole rows at a time, in tiles of few rows and many columns: it is most of the traffic, and its rows fall into so few sets of

@@ -98,6 +98,18 @@ impl Tile {
         }
     }
 
+    /// Whether the last vector of B must be read in part.
+    #[inline(always)]
+    pub fn is_partial<S: Simd>(&self) -> bool {
+        self.b_lies != Lies::Padded && self.last < S::LANES
+    }
+
+    /// In debug builds, that a kernel which reads whole vectors of B (unless `in_part`) reads none past the last column.
+    #[inline(always)]
+    pub fn assert_readable<S: Simd>(&self, in_part: bool) {
+        debug_assert!(in_part || !self.is_partial::<S>(), "B would be read past its last column");
+    }
+
     /// Sums this tile and those that follow, each in the function that `sum` calls.
     #[inline(always)]
     pub fn for_each(&mut self, sum: impl Fn(&Tile)) {
@@ -174,7 +186,10 @@ pub(super) unsafe fn sum_tile_here<S: Simd>(simd: S, rows: usize, width: usize, 
     macro_rules! call {
         ($width:literal: $($rows:literal)*) => {
             match rows {
-                $($rows if const { $rows <= tile_rows(S::TILE_ROWS, $width) } => sum_tiles::<S, $rows, $width>(simd, tile),)*
+                $($rows if const { $rows <= tile_rows(S::TILE_ROWS, $width) } => {
+                    // SAFETY: the caller's promise.
+                    unsafe { sum_tiles::<S, $rows, $width>(simd, tile) }
+                })*
                 _ => debug_assert!(false, "no tile of {rows} rows by {} vectors", $width),
             }
         };
@@ -190,9 +205,12 @@ pub(super) unsafe fn sum_tile_here<S: Simd>(simd: S, rows: usize, width: usize, 
 }
 
 /// The kernel for how the operands of a tile lie and what it does beside its sums. Kernels are made only where the loops ask for them.
+///
+/// # Safety
+/// As [`sum_tile`], for `MR` rows by `NV` vectors.
 #[inline(always)]
-fn sum_tiles<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &mut Tile) {
-    let partial = tile.b_lies != Lies::Padded && tile.last < S::LANES;
+unsafe fn sum_tiles<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &mut Tile) {
+    let partial = tile.is_partial::<S>();
     let tall = const { NV == 2 && MR >= copying_rows::<S>() };
     macro_rules! sum {
         ($read:ident, $ask:ident) => {
@@ -206,7 +224,8 @@ fn sum_tiles<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &mut Tile
     if const { NV <= 2 && MR <= turned_rows::<S>(NV) } && tile.b_lies == Lies::Across {
         if partial { sum!(ACROSS_PARTIAL, NOTHING) } else { sum!(ACROSS, NOTHING) }
     } else if const { can_pair::<S>(MR, NV) } && has_pairs(tile) {
-        sum_paired::<S, MR, NV>(simd, tile);
+        // SAFETY: the caller's promise.
+        unsafe { sum_paired::<S, MR, NV>(simd, tile) }
     } else if tall && !tile.copy.is_null() {
         match tile.ask {
             Ask::Lines { .. } => sum!(COPYING, LINES),
@@ -260,10 +279,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let tile = self.0;
-        debug_assert!(
-            matches!(READ, PARTIAL | ACROSS_PARTIAL) || tile.b_lies == Lies::Padded || tile.last == S::LANES,
-            "B would be read past its last column"
-        );
+        tile.assert_readable::<S>(matches!(READ, PARTIAL | ACROSS_PARTIAL));
         let (a_row_stride, a_col_stride) = if A_ROWS { (1, tile.a_col_stride) } else { (tile.a_row_stride, 1) };
         if tile.add {
             // The sums of earlier blocks, which come back from the second-level cache while this one is computed.

@@ -3,7 +3,7 @@
 //! A chain takes the latency of a multiply-add for each step of `k`, and a processor begins eight in that time. A tile of up to four sums leaves half of them or
 //! more unused; but the blocks of a sum are chains of their own, which only meet when they are added.
 
-use super::microkernel::{Lies, Tile};
+use super::microkernel::Tile;
 use crate::simd::{Kernel, Simd};
 
 /// Whether tiles of so many rows and vectors are ever paired. (Wider ones take as long for what they read of B.)
@@ -18,9 +18,12 @@ pub(super) fn has_pairs(tile: &Tile) -> bool {
 }
 
 /// This tile and those that follow.
+///
+/// # Safety
+/// As for [`sum_tile`](super::microkernel::sum_tile), for `MR` rows by `NV` vectors of a B that lies in rows, and tiles that [`can_pair`] and [`has_pairs`].
 #[inline(always)]
-pub(super) fn sum_paired<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &mut Tile) {
-    if tile.b_lies != Lies::Padded && tile.last < S::LANES {
+pub(super) unsafe fn sum_paired<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &mut Tile) {
+    if tile.is_partial::<S>() {
         tile.for_each(|tile| simd.vectorize(Paired::<MR, NV, true>(tile)));
     } else {
         tile.for_each(|tile| simd.vectorize(Paired::<MR, NV, false>(tile)));
@@ -36,10 +39,7 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Paired<'_
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let tile = self.0;
-        debug_assert!(
-            PARTIAL || tile.b_lies == Lies::Padded || tile.last == S::LANES,
-            "B would be read past its last column"
-        );
+        tile.assert_readable::<S>(PARTIAL);
         let zero = [[simd.splat(0.0); NV]; MR];
         let mut totals = zero;
         let mut start = 0;

@@ -80,8 +80,11 @@ impl Short {
     }
 
     /// As a panel of `K` rows of `NV` vectors, which it is.
+    ///
+    /// # Safety
+    /// As [`run_panel`](Self::run_panel).
     #[inline(always)]
-    fn run_as<S: Simd, const K: usize, const NV: usize>(&self, simd: S) {
+    unsafe fn run_as<S: Simd, const K: usize, const NV: usize>(&self, simd: S) {
         let turned = self.b.col_stride != 1;
         // (How A lies makes a difference to rows that take turns.)
         if const { together::<S>(K, NV) > 1 } && self.a.col_stride != 1 {
@@ -105,7 +108,8 @@ impl Short {
             ($($k:literal: $($width:literal)*;)*) => {
                 match (self.k, self.cols.div_ceil(S::LANES)) {
                     $($(($k, $width) if const { S::LANES > 1 && $width <= short_width::<S>($k) } => {
-                        self.run_as::<S, $k, $width>(simd)
+                        // SAFETY: the caller's promise.
+                        unsafe { self.run_as::<S, $k, $width>(simd) }
                     })*)*
                     _ => debug_assert!(false, "no panel of {} rows by {} columns", self.k, self.cols),
                 }

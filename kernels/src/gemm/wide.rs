@@ -6,7 +6,7 @@
 
 use super::blocking::tile_rows;
 use super::each::each;
-use super::microkernel::{Lies, Tile};
+use super::microkernel::Tile;
 use crate::simd::{Kernel, Simd};
 
 /// [`sum_tile`](super::microkernel::sum_tile) for tiles of four vectors and more that are wider than high: they copy nothing, ask for nothing and begin their chains.
@@ -15,7 +15,7 @@ use crate::simd::{Kernel, Simd};
 /// As there.
 #[inline(always)]
 pub(super) unsafe fn sum_wide<S: Simd>(simd: S, rows: usize, width: usize, tile: &mut Tile) {
-    let partial = tile.b_lies != Lies::Padded && tile.last < S::LANES;
+    let partial = tile.is_partial::<S>();
     macro_rules! call {
         ($($width:literal: $($rows:literal)*;)*) => {
             match (width, rows) {
@@ -46,10 +46,7 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Wide<'_, 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let tile = self.0;
-        debug_assert!(
-            PARTIAL || tile.b_lies == Lies::Padded || tile.last == S::LANES,
-            "B would be read past its last column"
-        );
+        tile.assert_readable::<S>(PARTIAL);
         let mut start = 0;
         loop {
             let len = tile.k_block.min(tile.k - start);
