@@ -12,8 +12,8 @@ mod turning;
 pub(super) use small::Small;
 
 use super::blocking::{
-    MAX_LANES, Tiling, copying_rows, equal_height, flat, pages_apart, rows_collide, rows_pages_apart, stores_keep_up,
-    stream_rows, tile_rows, tile_width, widest,
+    K_BLOCK, MAX_LANES, Tiling, copying_rows, equal_height, flat, pages_apart, rows_collide, rows_pages_apart,
+    stores_keep_up, stream_rows, tile_rows, tile_width, widest,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::pack::Operand;
@@ -22,6 +22,7 @@ use super::short::is_short;
 use crate::caches::{second_level_bytes, third_level_bytes};
 use crate::matrix::{Mat, MatMut};
 use crate::simd::{Kernel, Simd};
+use core::ops::RangeInclusive;
 
 /// A checked product. Its views stay where the caller made them: a copy would be read before the caller's stores of half its width reach the
 /// cache, and wait for them.
@@ -221,7 +222,7 @@ impl<S: Simd> Loops<'_, S> {
         if self.c_collides() {
             return Way::InPlace(First::Reads);
         }
-        if self.a_waits() {
+        if self.a_waits() || self.c_is_far() {
             return Way::Packed;
         }
         if self.asks() {
@@ -317,17 +318,41 @@ impl<S: Simd> Loops<'_, S> {
         self.panels_collide() && self.m > tile_rows(S::TILE_ROWS, 2) && self.outruns_fills()
     }
 
-    /// Whether rows of a near B that collide in the first-level cache are worth a copy while they are read: tiles enough read that instead, and the rows of a
-    /// panel leave it room for A.
+    /// Whether a near B is worth a copy of each panel while the first tile of rows reads it: there are tiles enough to read that instead, and
+    /// - rows of B collide in the first-level cache, and those of a panel leave it room for A; or
+    /// - tiles are so low that they want a row of B every few cycles: too often for lines that two rows share and for a page every few rows.
     #[inline(always)]
     fn copies(&self) -> bool {
         const LEAST_K: usize = 16;
         const MOST_K: usize = 256;
-        self.panels_collide()
+        const LEAST_K_IF_LOW: usize = 48;
+        const LEAST_TILES_IF_LOW: usize = 8;
+        let tallest = tile_rows(S::TILE_ROWS, 2);
+        let pays = if self.panels_collide() {
+            (LEAST_K..=MOST_K).contains(&self.k) && self.m > 2 * tallest
+        } else {
+            // (The scratch has room for a panel of so many rows, whatever else it holds.)
+            let most_k = K_BLOCK * MAX_LANES / S::LANES;
+            tallest < FILL
+                && self.comes_in()
+                && (LEAST_K_IF_LOW..=most_k).contains(&self.k)
+                && self.m >= LEAST_TILES_IF_LOW * tallest
+        };
+        pays && !self.packed && !self.far()
+    }
+
+    /// Whether C is so large, and its sums so short, that it is best written in rows as long as they come, past a B that is packed: it is most of what comes from
+    /// and goes to beyond the second-level cache, and A the rest, which panels one after the other would each read again.
+    #[inline(always)]
+    fn c_is_far(&self) -> bool {
+        const SUMS: RangeInclusive<usize> = 48..=256;
+        const COLS: usize = 256;
+        S::LANES == MAX_LANES
             && !self.packed
-            && !self.far()
-            && (LEAST_K..=MOST_K).contains(&self.k)
-            && self.m > 2 * tile_rows(S::TILE_ROWS, 2)
+            && SUMS.contains(&self.k)
+            && self.n >= COLS
+            && self.c_as_seen().col_stride == 1
+            && self.m.saturating_mul(self.n).saturating_mul(size_of::<f32>()) >= 2 * second_level_bytes()
     }
 
     /// Whether a far B can be read as it lies, the first tile asking for its rows ahead: there is no second tile, or a panel of B fits the second-level
