@@ -58,6 +58,15 @@ impl Finish {
     pub fn overwrites(&self) -> bool {
         matches!(self, Finish::Store | Finish::Bias { .. } | Finish::Backward { .. })
     }
+
+    /// Operands of the shape of C that it reads beside C.
+    pub fn operands(&self) -> usize {
+        match self {
+            Finish::Store | Finish::Bias { .. } | Finish::Accumulate { .. } => 0,
+            Finish::Backward { .. } => 1,
+            Finish::Update { update, .. } => update.states(),
+        }
+    }
 }
 
 /// A block of sums, row-major, and the place in C that they belong to.

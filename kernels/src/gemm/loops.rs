@@ -341,18 +341,20 @@ impl<S: Simd> Loops<'_, S> {
         pays && !self.packed && !self.far()
     }
 
-    /// Whether C is so large, and its sums so short, that it is best written in rows as long as they come, past a B that is packed: it is most of what comes from
-    /// and goes to beyond the second-level cache, and A the rest, which panels one after the other would each read again.
+    /// Whether C, with what its epilogue reads and writes of its shape, is so large, and sums so short, that it is best written in rows as long as they come, past a
+    /// B that is packed: it is most of what comes from and goes to beyond the second-level cache, and A the rest, which panels one after the other would each read
+    /// again.
     #[inline(always)]
     fn c_is_far(&self) -> bool {
         const SUMS: RangeInclusive<usize> = 48..=256;
         const COLS: usize = 256;
-        S::LANES == MAX_LANES
+        S::LANES > 1
             && !self.packed
             && SUMS.contains(&self.k)
             && self.n >= COLS
             && self.c_as_seen().col_stride == 1
-            && self.m.saturating_mul(self.n).saturating_mul(size_of::<f32>()) >= 2 * second_level_bytes()
+            && (1 + self.finish.operands()).saturating_mul(self.m).saturating_mul(self.n)
+                >= second_level_bytes() / 2 * 3 / size_of::<f32>()
     }
 
     /// Whether a far B can be read as it lies, the first tile asking for its rows ahead: there is no second tile, or a panel of B fits the second-level
