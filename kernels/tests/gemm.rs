@@ -267,6 +267,32 @@ fn colliding_rows() {
     }
 }
 
+/// Operands that want another order than panel by panel: many rows past a near B, columns of A far apart, a C or an A from beyond the second-level cache.
+#[test]
+fn many_rows() {
+    let turned = Storage { transposed: true, ..ROW_MAJOR };
+    let apart = Storage { gap: 130, ..turned };
+    let mut kinds = kinds().into_iter().cycle();
+    for (m, k, n) in [(50, 1024, 33), (49, 523, 70), (97, 100, 131)] {
+        for kind in kinds.by_ref().take(10) {
+            Case::new(m, k, n, kind, [ROW_MAJOR; 4], 9, false).check(&all());
+            Case::new(m, k, n, kind, [turned, ROW_MAJOR, turned, ROW_MAJOR], 9, false).check(&all());
+        }
+    }
+    for (m, k, n) in [(33, 100, 200), (14, 523, 150), (61, 33, 600)] {
+        for kind in kinds.by_ref().take(10) {
+            Case::new(m, k, n, kind, [apart, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 9, false).check(&all());
+        }
+    }
+    for kind in kinds.by_ref().take(10) {
+        Case::new(130, 49, 1100, kind, [turned, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 9, false).check(&all());
+    }
+    for kind in kinds.take(2) {
+        Case::new(700, 49, 1100, kind, [ROW_MAJOR; 4], 9, false).check(&all());
+        Case::new(2500, 700, 70, kind, [ROW_MAJOR; 4], 9, false).check(&all());
+    }
+}
+
 /// Sums of a few terms, as outer products and narrow layers have them: panels of every width, results near and far, rows of C that collide.
 #[test]
 fn short_sums() {

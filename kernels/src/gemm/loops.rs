@@ -301,14 +301,32 @@ impl<S: Simd> Loops<'_, S> {
         S::LANES > 1 && !self.packed && self.k > FILL && equal_height::<S>(self.m) < FILL
     }
 
-    /// Whether an A whose columns lie a multiple of a page apart, and are read by many panels, keeps tiles waiting.
+    /// Whether an A whose columns are far apart, and are read by many panels, keeps tiles waiting: a multiple of a page apart; or so far that most lie on pages of
+    /// their own, where tiles are so low that they want another every few cycles, and B so large that it leaves them no room in the first-level cache.
     #[inline(always)]
     fn a_waits(&self) -> bool {
+        const APART: usize = 128;
+        const LEAST_K: usize = 32;
+        const LEAST_COLS: usize = 128;
+        const TWICE_FIRST_LEVEL: usize = 1 << 16;
+        let scattered = || {
+            self.low()
+                && self.a.col_stride >= APART
+                && self.k >= LEAST_K
+                && self.n >= LEAST_COLS
+                && self.b_bytes() >= TWICE_FIRST_LEVEL
+        };
         self.a.row_stride == 1
-            && pages_apart(self.a.col_stride)
+            && (pages_apart(self.a.col_stride) || scattered())
             && self.m >= copying_rows::<S>()
             && self.n >= 8 * S::LANES
             && self.outruns_fills()
+    }
+
+    /// Whether tiles of two vectors are so low that they want a row of B, and a column of A, every few cycles.
+    #[inline(always)]
+    fn low(&self) -> bool {
+        const { S::LANES > 1 && tile_rows(S::TILE_ROWS, 2) < FILL }
     }
 
     /// Whether a near B read as it lies keeps tiles waiting: its rows lie a multiple of a page apart, so that no tile of rows finds what the one before has
@@ -333,7 +351,7 @@ impl<S: Simd> Loops<'_, S> {
         } else {
             // (The scratch has room for a panel of so many rows, whatever else it holds.)
             let most_k = K_BLOCK * MAX_LANES / S::LANES;
-            tallest < FILL
+            self.low()
                 && self.comes_in()
                 && (LEAST_K_IF_LOW..=most_k).contains(&self.k)
                 && self.m >= LEAST_TILES_IF_LOW * tallest

@@ -4,7 +4,7 @@ use super::super::blocking::{Run, SUMS, Tiling, k_block_len, pair_width, runs, t
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::scratch::{Layout, layout};
 use super::{First, Loops, Panels};
-use crate::caches::second_level_bytes;
+use crate::caches::{second_level_bytes, third_level_bytes};
 use crate::simd::Simd;
 
 /// Where tiles read B.
@@ -117,7 +117,20 @@ impl<S: Simd> Loops<'_, S> {
     fn row_by_row(&self) -> bool {
         // A third of a first-level cache or more, but far less than a second-level one.
         const SMALL: usize = 1 << 14;
-        self.wide_and_short() || !self.sums_in_c() && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL
+        self.wide_and_short()
+            || self.a_is_vast()
+            || !self.sums_in_c() && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL
+    }
+
+    /// Whether A comes from memory, because it takes much of the third-level cache, which others use too, and B leaves it room in the second-level one: panels
+    /// one after the other would each read it again. (Low tiles copy their panels instead.)
+    #[inline(always)]
+    fn a_is_vast(&self) -> bool {
+        const PANELS: usize = 2;
+        S::LANES > 1
+            && self.n >= 2 * PANELS * S::LANES
+            && self.m.saturating_mul(self.k) >= third_level_bytes() / 6 / size_of::<f32>()
+            && self.b_bytes() <= second_level_bytes() / 2
     }
 
     /// Tiles of operands as they lie: several of rows, or several panels. The sums are taken through the epilogue if `complete`.
