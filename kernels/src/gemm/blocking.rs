@@ -117,6 +117,11 @@ pub(super) fn rows_pages_apart() -> usize {
     (lines + lines / 4).max(2)
 }
 
+/// Rows of `k` elements of A that stay in the first-level cache while panels of B pass: in five eighths of it.
+pub(super) fn rows_that_stay(k: usize) -> usize {
+    (first_level_bytes() / 8 * 5 / size_of::<f32>() / k.max(1)).max(2)
+}
+
 /// Whether sums in the first-level cache can be written as fast as vectors come from the second-level one. Those with AVX-512 that have the smaller first-level cache
 /// (Zen 4) take two cycles for the longest vectors: 1×256×512 takes 5.3 µs there in panels, 7.2 as a stream.
 pub(super) fn stores_keep_up<S: Simd>() -> bool {

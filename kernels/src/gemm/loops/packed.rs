@@ -1,7 +1,8 @@
 //! Operands copied block by block.
 
 use super::super::blocking::{
-    MAX_LANES, SUM_ROWS, Tiling, balanced, copying_rows, k_block_len, packed_cols, rows_collide,
+    MAX_LANES, SUM_ROWS, Tiling, balanced, copying_rows, k_block_len, packed_cols, rows_collide, rows_that_stay,
+    tile_rows,
 };
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
@@ -27,9 +28,11 @@ impl<S: Simd> Loops<'_, S> {
         let in_c = self.sums_in_c();
         let sum_rows = if in_c || blocks == 1 { self.m } else { SUM_ROWS };
         let pack_a_cols = self.a_waits();
-        let pack_a_rows =
-            self.a.row_stride != 1 && (self.a.col_stride != 1 || self.n > 128 && rows_collide(self.a.row_stride));
-        let tallest = if pack_a_rows { usize::MAX } else { self.tallest() };
+        // Rows that collide are copied if those of a tile then stay in the first-level cache. If not, low tiles read them as they lie.
+        let stay = rows_that_stay(k_block);
+        let collides = self.n > 128 && rows_collide(self.a.row_stride) && tile_rows(S::TILE_ROWS, 2) <= stay;
+        let pack_a_rows = self.a.row_stride != 1 && (self.a.col_stride != 1 || collides);
+        let tallest = if pack_a_rows { stay } else { stay.min(self.tallest()) };
         // 1. Blocks of columns: a packed block of B.
         for jc in (0..self.n).step_by(max_nc) {
             let nc = max_nc.min(self.n - jc);
