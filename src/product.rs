@@ -4,8 +4,8 @@ use crate::aligned::{Aligned, LINE};
 use crate::error::Error;
 use crate::parallel::Parallelism;
 use steadynet_kernels::{
-    Activation, Epilogue, Isa, MAX_STATES, Mat, MatMut, PackedMatrix, ShapeError, Update, gemm, gemm_packed,
-    gemm_scratch_len,
+    Activation, Epilogue, Isa, MAX_STATES, Mat, MatMut, PackedMatrix, SMALL_SCRATCH, ShapeError, Update, gemm,
+    gemm_packed, gemm_scratch_len,
 };
 
 /// Matrix products with a fused epilogue, [`kernels::gemm`](steadynet_kernels::gemm()), on as many threads as they pay for.
@@ -38,6 +38,8 @@ pub struct Gemm {
     parallelism: Parallelism,
     /// One for each part of the largest product so far.
     scratch: Vec<Aligned>,
+    /// A product `(m, k, n)` that one of them is enough for; so it is for every smaller one.
+    fits: (usize, usize, usize),
 }
 
 /// The second operand of a product.
@@ -116,7 +118,7 @@ impl Factor<'_> {
 impl Gemm {
     /// Products on an instruction set, on the threads that `parallelism` names.
     pub fn new(isa: Isa, parallelism: Parallelism) -> Gemm {
-        Gemm { isa, parallelism, scratch: Vec::new() }
+        Gemm { isa, parallelism, scratch: Vec::new(), fits: (0, 0, 0) }
     }
 
     /// `C ← epilogue(A·B)`: shapes, numerics and errors as [`kernels::gemm`](steadynet_kernels::gemm()).
@@ -138,11 +140,17 @@ impl Gemm {
         let (m, k, n) = (c.rows(), b.rows(), c.cols());
         // A product on few rows takes the time that B takes to be read.
         let work = 8usize.saturating_mul(m.div_ceil(4)).saturating_mul(k).saturating_mul(n);
-        let most_parts = most_parts(m, n, b.col_unit());
-        if most_parts > 1 && self.parallelism.divides(work) {
-            return self.run_divided(a, b, c, epilogue, work, most_parts);
+        if self.parallelism.divides(work) {
+            let most_parts = most_parts(m, n, b.col_unit());
+            if most_parts > 1 {
+                return self.run_divided(a, b, c, epilogue, work, most_parts);
+            }
         }
-        self.reserve(1, gemm_scratch_len(m, k, n))?;
+        // (Quicker asked than how much a product needs, which takes as long as some products.)
+        if m > self.fits.0 || k > self.fits.1 || n > self.fits.2 || self.scratch.is_empty() {
+            self.reserve(1, gemm_scratch_len(m, k, n))?;
+            self.fits = (m, k, n);
+        }
         let [scratch, ..] = &mut self.scratch[..] else { return Ok(()) };
         Ok(b.multiply(self.isa, a, c, epilogue, scratch)?)
     }
@@ -187,8 +195,10 @@ impl Gemm {
     /// Makes room for so many parts.
     #[inline]
     fn reserve(&mut self, parts: usize, len: usize) -> Result<(), Error> {
+        let len = len.max(SMALL_SCRATCH);
         if self.scratch.len() < parts || self.scratch.iter().any(|scratch| scratch.len() < len) {
             self.scratch.clear();
+            self.fits = (0, 0, 0);
             for _ in 0..parts {
                 self.scratch.push(Aligned::zeros("the scratch of a product", len)?);
             }

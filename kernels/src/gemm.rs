@@ -116,9 +116,12 @@ fn product(
             Finish::Update { update, states: pointers }
         }
     };
-    let wanted = gemm_scratch_len(m, k, n);
-    if scratch.len() < wanted {
-        return Err(ShapeError::Length { operand: "scratch", wanted, given: scratch.len() });
+    let small = m <= SMALL && k <= K_BLOCK && n <= SMALL;
+    if !(small && scratch.len() >= SMALL_SCRATCH) {
+        let wanted = gemm_scratch_len(m, k, n);
+        if scratch.len() < wanted {
+            return Err(ShapeError::Length { operand: "scratch", wanted, given: scratch.len() });
+        }
     }
     if m == 0 || n == 0 {
         return Ok(());
@@ -132,6 +135,13 @@ fn product(
     }
     Ok(())
 }
+
+/// Rows and columns of C up to which [`SMALL_SCRATCH`] is enough.
+const SMALL: usize = 128;
+
+/// Elements of scratch that are enough for every [`gemm`] of at most 128 rows and columns of C and [`K_BLOCK`] terms a sum. A product of that
+/// size that is lent so many need not calculate how many it needs, which takes as long as the smallest products.
+pub const SMALL_SCRATCH: usize = gemm_scratch_len(SMALL, K_BLOCK, SMALL);
 
 /// Elements of scratch that [`gemm`] needs for a product of `m × k` by `k × n`: enough for every smaller product too, and
 /// at most about 3 MiB.

@@ -80,7 +80,9 @@ mod softmax;
 pub mod verify;
 
 pub use activation::{Activation, Saved, activate, activation_backward, activation_forward};
-pub use gemm::{Epilogue, K_BLOCK, PackedMatrix, gemm, gemm_packed, gemm_scratch_len, k_block_len, packed_len};
+pub use gemm::{
+    Epilogue, K_BLOCK, PackedMatrix, SMALL_SCRATCH, gemm, gemm_packed, gemm_scratch_len, k_block_len, packed_len,
+};
 pub use isa::{Isa, IsaError};
 pub use lanes::REDUCTION_LANES;
 pub use loss::{sigmoid_cross_entropy, squared_error};

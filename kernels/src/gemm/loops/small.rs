@@ -38,9 +38,9 @@ impl Kernel for Small<'_, '_, '_> {
         let padded = vectors * S::LANES;
         let partial = n < padded;
         let one_tile = matches!(vectors, 1..=4 | 8) && m <= tile_rows(S::TILE_ROWS, vectors);
-        let narrow = n < MOST_COLS || n <= MOST_C && m <= tile_rows(S::TILE_ROWS, 2);
-        let small = narrow && k * n <= MOST_B && m <= MOST_C && m * n <= MOST_C && !pages_apart(b.row_stride);
-        if !(one_tile || small) {
+        let narrow = || n < MOST_COLS || n <= MOST_C && m <= tile_rows(S::TILE_ROWS, 2);
+        let small = || k * n <= MOST_B && m <= MOST_C && m * n <= MOST_C && !pages_apart(b.row_stride) && narrow();
+        if !(one_tile || small()) {
             return false;
         }
         // A tall tile reads no vector in part, and the lanes that many tiles waste might be worth another order.
