@@ -287,9 +287,10 @@ fn many_rows() {
     for kind in kinds.by_ref().take(10) {
         Case::new(130, 49, 1100, kind, [turned, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 9, false).check(&all());
     }
-    for kind in kinds.take(2) {
-        Case::new(700, 49, 1100, kind, [ROW_MAJOR; 4], 9, false).check(&all());
-        Case::new(2500, 700, 70, kind, [ROW_MAJOR; 4], 9, false).check(&all());
+    for (m, k, n) in [(700, 49, 600), (2100, 700, 65)] {
+        for kind in kinds.by_ref().take(1) {
+            Case::new(m, k, n, kind, [ROW_MAJOR; 4], 9, false).check(&all());
+        }
     }
 }
 

@@ -345,6 +345,7 @@ impl<S: Simd> Loops<'_, S> {
         const MOST_K: usize = 256;
         const LEAST_K_IF_LOW: usize = 48;
         const LEAST_TILES_IF_LOW: usize = 8;
+        const LEAST_PAIRS_IF_LOW: usize = 2;
         let tallest = tile_rows(S::TILE_ROWS, 2);
         let pays = if self.panels_collide() {
             (LEAST_K..=MOST_K).contains(&self.k) && self.m > 2 * tallest
@@ -354,6 +355,7 @@ impl<S: Simd> Loops<'_, S> {
             self.low()
                 && self.comes_in()
                 && (LEAST_K_IF_LOW..=most_k).contains(&self.k)
+                && (self.a.row_stride == 1 || self.n >= LEAST_PAIRS_IF_LOW * 2 * S::LANES)
                 && self.m >= LEAST_TILES_IF_LOW * tallest
         };
         pays && !self.packed && !self.far()
