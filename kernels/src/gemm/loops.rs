@@ -338,7 +338,8 @@ impl<S: Simd> Loops<'_, S> {
 
     /// Whether a near B is worth a copy of each panel while the first tile of rows reads it: there are tiles enough to read that instead, and
     /// - rows of B collide in the first-level cache, and those of a panel leave it room for A; or
-    /// - tiles are so low that they want a row of B every few cycles: too often for lines that two rows share and for a page every few rows.
+    /// - tiles are so low that they want a row of B every few cycles: too often for lines that two rows share and for a page every few rows. (A narrow B is one panel
+    ///   and read from end to end, which needs no copy, unless an A in columns takes the first-level cache.)
     #[inline(always)]
     fn copies(&self) -> bool {
         const LEAST_K: usize = 16;
