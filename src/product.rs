@@ -38,8 +38,8 @@ pub struct Gemm {
     parallelism: Parallelism,
     /// One for each part of the largest product so far.
     scratch: Vec<Aligned>,
-    /// A product `(m, k, n)` that one of them is enough for; so it is for every smaller one.
-    fits: (usize, usize, usize),
+    /// A product `(m, k, n)` that each of them is enough for; so it is for every smaller one.
+    fits: Option<(usize, usize, usize)>,
 }
 
 /// The second operand of a product.
@@ -118,7 +118,7 @@ impl Factor<'_> {
 impl Gemm {
     /// Products on an instruction set, on the threads that `parallelism` names.
     pub fn new(isa: Isa, parallelism: Parallelism) -> Gemm {
-        Gemm { isa, parallelism, scratch: Vec::new(), fits: (0, 0, 0) }
+        Gemm { isa, parallelism, scratch: Vec::new(), fits: None }
     }
 
     /// `C ← epilogue(A·B)`: shapes, numerics and errors as [`kernels::gemm`](steadynet_kernels::gemm()).
@@ -147,9 +147,9 @@ impl Gemm {
             }
         }
         // (Quicker asked than how much a product needs, which takes as long as some products.)
-        if m > self.fits.0 || k > self.fits.1 || n > self.fits.2 || self.scratch.is_empty() {
+        if !self.fits.is_some_and(|fits| m <= fits.0 && k <= fits.1 && n <= fits.2) {
             self.reserve(1, gemm_scratch_len(m, k, n))?;
-            self.fits = (m, k, n);
+            self.fits = Some((m, k, n));
         }
         let [scratch, ..] = &mut self.scratch[..] else { return Ok(()) };
         Ok(b.multiply(self.isa, a, c, epilogue, scratch)?)
@@ -198,7 +198,7 @@ impl Gemm {
         let len = len.max(SMALL_SCRATCH);
         if self.scratch.len() < parts || self.scratch.iter().any(|scratch| scratch.len() < len) {
             self.scratch.clear();
-            self.fits = (0, 0, 0);
+            self.fits = None;
             for _ in 0..parts {
                 self.scratch.push(Aligned::zeros("the scratch of a product", len)?);
             }

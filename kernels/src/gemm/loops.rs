@@ -369,8 +369,7 @@ impl<S: Simd> Loops<'_, S> {
     fn c_is_far(&self) -> bool {
         const SUMS: RangeInclusive<usize> = 48..=256;
         const COLS: usize = 256;
-        S::LANES > 1
-            && !self.packed
+        !self.packed
             && SUMS.contains(&self.k)
             && self.n >= COLS
             && self.c_as_seen().col_stride == 1

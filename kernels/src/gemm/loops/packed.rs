@@ -8,6 +8,7 @@ use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
 use super::super::scratch::{Layout, a_row_len, layout};
 use super::{Loops, Panels};
+use crate::caches::second_level_bytes;
 use crate::simd::Simd;
 
 impl<S: Simd> Loops<'_, S> {
@@ -28,10 +29,12 @@ impl<S: Simd> Loops<'_, S> {
         let in_c = self.sums_in_c();
         let sum_rows = if in_c || blocks == 1 { self.m } else { SUM_ROWS };
         let pack_a_cols = self.a_waits();
-        // Rows that collide are copied if those of a tile then stay in the first-level cache. If not, low tiles read them as they lie.
-        let stay = rows_that_stay(k_block);
-        let collides = self.n > 128 && rows_collide(self.a.row_stride) && tile_rows(S::TILE_ROWS, 2) <= stay;
-        let pack_a_rows = self.a.row_stride != 1 && (self.a.col_stride != 1 || collides);
+        // Rows that collide are copied. Where they come from beyond the second-level cache that takes time, so only if those of a tile then stay in the
+        // first-level one; if not, low tiles read them as they lie.
+        let a_bytes = self.m.saturating_mul(self.k).saturating_mul(size_of::<f32>());
+        let stay = if a_bytes < second_level_bytes() { usize::MAX } else { rows_that_stay(k_block) };
+        let copies_rows = self.n > 128 && rows_collide(self.a.row_stride) && tile_rows(S::TILE_ROWS, 2) <= stay;
+        let pack_a_rows = self.a.row_stride != 1 && (self.a.col_stride != 1 || copies_rows);
         let tallest = if pack_a_rows { stay } else { stay.min(self.tallest()) };
         // 1. Blocks of columns: a packed block of B.
         for jc in (0..self.n).step_by(max_nc) {
