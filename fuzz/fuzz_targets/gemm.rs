@@ -1,11 +1,11 @@
-//! Any product on any instruction set, with B as it lies and packed, gives the bits of the reference, and touches nothing between the elements of C.
+//! Any product on any instruction set, with B as it lies, packed and planned, gives the bits of the reference, and touches nothing between the elements of C.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use steadynet_kernels::{
-    Activation, Epilogue, Isa, Mat, MatMut, PackedMatrix, Update, gemm, gemm_packed, gemm_scratch_len, packed_len,
-    reference,
+    Activation, Epilogue, GemmPlan, Isa, Mat, MatMut, PackedMatrix, Update, gemm, gemm_packed, gemm_scratch_len,
+    packed_len, reference,
 };
 
 #[derive(Arbitrary, Debug)]
@@ -35,9 +35,9 @@ fuzz_target!(|input: Input| {
     let (a_rs, a_cs, a_len) = storage(m, k, input.turned[0], input.gaps[0]);
     let (b_rs, b_cs, b_len) = storage(k, n, input.turned[1], input.gaps[1]);
     let (c_rs, c_cs, c_len) = storage(m, n, input.turned[2], input.gaps[2]);
-    let (a, b, c, bias, saved) = (fill(a_len), fill(b_len), fill(c_len), fill(n), fill(m * n));
-    let a = Mat::with_strides(&a, m, k, a_rs, a_cs).expect("a fits");
-    let b = Mat::with_strides(&b, k, n, b_rs, b_cs).expect("b fits");
+    let (a_memory, b_memory, c, bias, saved) = (fill(a_len), fill(b_len), fill(c_len), fill(n), fill(m * n));
+    let a = Mat::with_strides(&a_memory, m, k, a_rs, a_cs).expect("a fits");
+    let b = Mat::with_strides(&b_memory, k, n, b_rs, b_cs).expect("b fits");
     let activation = Activation::ALL[usize::from(input.epilogue / 5) % Activation::ALL.len()];
     let update = Update::Momentum { lr: 0.1, momentum: 0.9, l2: 0.01 };
     // `with` runs a product with the epilogue, and gives the state that the epilogue has changed.
@@ -61,23 +61,24 @@ fuzz_target!(|input: Input| {
     let mut memory = vec![f32::NAN; packed_len(k, n)];
     for isa in Isa::available() {
         let packed = PackedMatrix::pack(isa, b, &mut memory).expect("the packed length");
-        for is_packed in [false, true] {
+        for how in ["plain", "packed", "planned"] {
             let mut ours = c.clone();
-            let mut scratch = vec![f32::NAN; gemm_scratch_len(m, k, n)];
-            let mut view = MatMut::with_strides(&mut ours, m, n, c_rs, c_cs).expect("c fits");
+            let view = MatMut::with_strides(&mut ours, m, n, c_rs, c_cs).expect("c fits");
+            let plan = GemmPlan::new(isa, a.layout(), b.layout(), view.layout()).expect("layouts that agree");
+            let mut scratch = vec![f32::NAN; plan.scratch_len()];
             let state = with(&mut |epilogue| {
-                let c = view.reborrow();
-                let result = if is_packed {
-                    gemm_packed(isa, a, packed, c, epilogue, &mut scratch)
-                } else {
-                    gemm(isa, a, b, c, epilogue, &mut scratch)
+                let mut c = || MatMut::with_strides(&mut ours, m, n, c_rs, c_cs).expect("c fits");
+                let result = match how {
+                    "plain" => gemm(isa, a, b, c(), epilogue, &mut scratch[..gemm_scratch_len(m, k, n)]),
+                    "packed" => gemm_packed(isa, a, packed, c(), epilogue, &mut scratch[..gemm_scratch_len(m, k, n)]),
+                    _ => plan.run(&a_memory, &b_memory, &mut ours, epilogue, &mut scratch),
                 };
                 result.expect("shapes agree");
             });
             let pairs = ours.iter().zip(&expected).chain(state.iter().zip(&expected_state));
             for (at, (x, y)) in pairs.enumerate() {
                 let same = x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan();
-                assert!(same, "{isa} {m}×{k}×{n}, packed {is_packed}: element {at}: {x} {y}");
+                assert!(same, "{isa} {m}×{k}×{n}, {how}: element {at}: {x} {y}");
             }
         }
     }

@@ -9,6 +9,7 @@ mod microkernel;
 mod pack;
 mod packed;
 mod paired;
+mod plan;
 mod scratch;
 mod short;
 mod stream;
@@ -17,14 +18,13 @@ mod wide;
 pub use blocking::{K_BLOCK, k_block_len};
 pub use epilogue::Epilogue;
 pub use packed::{PackedMatrix, packed_len};
+pub use plan::GemmPlan;
 
 use crate::isa::Isa;
-use crate::matrix::{Mat, MatMut, ShapeError, check_dimension, check_length};
-use crate::optimizer::MAX_STATES;
+use crate::matrix::{Mat, MatMut, ShapeError, check_dimension};
 use blocking::MAX_LANES;
-use epilogue::{Finish, Target};
+use epilogue::Finish;
 use loops::{Factor, Product, Small};
-use pack::Operand;
 
 /// Blocked matrix product with a fused epilogue: `C ← epilogue(A·B)`.
 ///
@@ -93,47 +93,36 @@ fn product(
     check_dimension("a", "rows", m, a.rows())?;
     check_dimension("b", "rows", k, b.rows())?;
     check_dimension("b", "columns", n, b.cols())?;
-    let finish = match *epilogue {
-        Epilogue::Store => Finish::Store,
-        Epilogue::Bias { bias, activation } => {
-            check_length("bias", n, bias.len())?;
-            Finish::Bias { bias: bias.as_ptr(), activation }
-        }
-        Epilogue::Backward { activation, saved } => {
-            check_dimension("saved", "rows", m, saved.rows())?;
-            check_dimension("saved", "columns", n, saved.cols())?;
-            Finish::Backward { activation, saved: Operand::of(&saved) }
-        }
-        Epilogue::Accumulate { alpha } => Finish::Accumulate { alpha },
-        Epilogue::Update { update, ref mut states } => {
-            check_dimension("states", "matrices", update.states(), states.len())?;
-            let mut pointers = [Operand::of(&c.as_ref()); MAX_STATES];
-            for (pointer, state) in pointers.iter_mut().zip(states.iter_mut()) {
-                check_dimension("state", "rows", m, state.rows())?;
-                check_dimension("state", "columns", n, state.cols())?;
-                *pointer = Target::of(state).0;
-            }
-            Finish::Update { update, states: pointers }
-        }
-    };
+    epilogue.check(m, n)?;
+    let finish = Finish::new(epilogue);
     let small = m <= SMALL && k <= K_BLOCK && n <= SMALL;
     if !(small && scratch.len() >= SMALL_SCRATCH) {
-        let wanted = gemm_scratch_len(m, k, n);
-        if scratch.len() < wanted {
-            return Err(ShapeError::Length { operand: "scratch", wanted, given: scratch.len() });
-        }
+        check_room("scratch", gemm_scratch_len(m, k, n), scratch.len())?;
     }
     if m == 0 || n == 0 {
         return Ok(());
     }
-    // Blocks of scratch begin at a cache line.
-    let skip = scratch.as_ptr().align_offset(MAX_LANES * size_of::<f32>()).min(MAX_LANES - 1);
-    let scratch = scratch.as_mut_ptr().wrapping_add(skip);
-    let mut product = Product { a, b, c, finish: &finish, scratch };
+    let mut product = Product { a, b, c, finish: &finish, scratch: first_line(scratch) };
     if !isa.run(Small(&mut product)) {
         isa.run(&mut product);
     }
     Ok(())
+}
+
+/// `Ok` if memory of length `given` is long enough.
+#[inline]
+fn check_room(operand: &'static str, wanted: usize, given: usize) -> Result<(), ShapeError> {
+    if given >= wanted { Ok(()) } else { Err(ShapeError::Length { operand, wanted, given }) }
+}
+
+/// The most elements of scratch before its first cache line.
+const TO_LINE: usize = MAX_LANES - 1;
+
+/// Where blocks of scratch begin: at its first cache line.
+#[inline]
+fn first_line(scratch: &mut [f32]) -> *mut f32 {
+    let skip = scratch.as_ptr().align_offset(MAX_LANES * size_of::<f32>()).min(TO_LINE);
+    scratch.as_mut_ptr().wrapping_add(skip)
 }
 
 /// Rows and columns of C up to which [`SMALL_SCRATCH`] is enough.
@@ -149,6 +138,5 @@ pub const fn gemm_scratch_len(m: usize, k: usize, n: usize) -> usize {
     if m == 0 || n == 0 {
         return 0;
     }
-    // The blocks begin at a cache line.
-    scratch::len(m, k, n) + MAX_LANES - 1
+    scratch::len(m, k, n) + TO_LINE
 }

@@ -67,6 +67,7 @@ pub mod fma;
 mod gemm;
 mod isa;
 mod lanes;
+mod layout;
 mod loss;
 mod math;
 mod matrix;
@@ -81,10 +82,12 @@ pub mod verify;
 
 pub use activation::{Activation, Saved, activate, activation_backward, activation_forward};
 pub use gemm::{
-    Epilogue, K_BLOCK, PackedMatrix, SMALL_SCRATCH, gemm, gemm_packed, gemm_scratch_len, k_block_len, packed_len,
+    Epilogue, GemmPlan, K_BLOCK, PackedMatrix, SMALL_SCRATCH, gemm, gemm_packed, gemm_scratch_len, k_block_len,
+    packed_len,
 };
 pub use isa::{Isa, IsaError};
 pub use lanes::REDUCTION_LANES;
+pub use layout::Layout;
 pub use loss::{sigmoid_cross_entropy, squared_error};
 pub use matrix::{Mat, MatMut, ShapeError};
 pub use network::{Dense, Network};

@@ -1,5 +1,6 @@
 //! Checked matrix views over slices. Strides are in elements and may be anything that keeps the elements of a mutable view apart.
 
+use crate::layout::Layout;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -111,19 +112,6 @@ pub(crate) fn same_shape(first: (&'static str, Mat<'_>), other: (&'static str, M
     check_unit_columns(other.0, other.1)
 }
 
-/// Number of elements from the first to the last of a view, both included.
-#[inline]
-fn extent(rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Option<usize> {
-    if rows == 0 || cols == 0 {
-        return Some(0);
-    }
-    let last_row = (rows - 1).checked_mul(row_stride)?;
-    let last_col = (cols - 1).checked_mul(col_stride)?;
-    // Offsets in bytes must fit `isize` for pointer arithmetic.
-    let elements = last_row.checked_add(last_col)?.checked_add(1)?;
-    (elements <= isize::MAX as usize / size_of::<f32>()).then_some(elements)
-}
-
 /// A `rows × cols` matrix to read: element `(i, j)` lies at `i·row_stride + j·col_stride` of a slice.
 #[derive(Clone, Copy)]
 pub struct Mat<'a> {
@@ -178,7 +166,7 @@ impl<'a> Mat<'a> {
         row_stride: usize,
         col_stride: usize,
     ) -> Result<Self, ShapeError> {
-        let wanted = extent(rows, cols, row_stride, col_stride).ok_or(ShapeError::TooLarge { operand: "matrix" })?;
+        let wanted = Layout { rows, cols, row_stride, col_stride }.extent()?;
         if wanted > data.len() {
             return Err(ShapeError::Length { operand: "matrix", wanted, given: data.len() });
         }
@@ -274,13 +262,7 @@ impl<'a> MatMut<'a> {
         col_stride: usize,
     ) -> Result<Self, ShapeError> {
         let view = Mat::with_strides(data, rows, cols, row_stride, col_stride)?;
-        let row_extent = extent(1, cols, row_stride, col_stride).unwrap_or(usize::MAX);
-        let col_extent = extent(rows, 1, row_stride, col_stride).unwrap_or(usize::MAX);
-        let apart = (rows <= 1 || row_stride >= row_extent) && (cols <= 1 || col_stride >= 1)
-            || (cols <= 1 || col_stride >= col_extent) && (rows <= 1 || row_stride >= 1);
-        if !apart {
-            return Err(ShapeError::Overlap { row_stride, col_stride });
-        }
+        view.layout().check_apart()?;
         let Mat { rows, cols, row_stride, col_stride, .. } = view;
         Ok(MatMut { ptr: NonNull::from(data).cast(), rows, cols, row_stride, col_stride, lifetime: PhantomData })
     }
@@ -415,6 +397,12 @@ macro_rules! shape {
             #[inline]
             pub fn col_stride(&self) -> usize {
                 self.col_stride
+            }
+            /// Shape and strides.
+            #[inline]
+            pub fn layout(&self) -> Layout {
+                let (rows, cols, row_stride, col_stride) = (self.rows, self.cols, self.row_stride, self.col_stride);
+                Layout { rows, cols, row_stride, col_stride }
             }
         }
 

@@ -349,6 +349,17 @@ unsafe fn chains<S: Simd, const N: usize>(
     sums
 }
 
+/// A token once more, for code that was chosen when there was one. (Tokens have no content.)
+///
+/// # Safety
+/// There was one.
+#[inline(always)]
+pub(crate) unsafe fn again<S: Simd>() -> S {
+    const { assert!(size_of::<S>() == 0) };
+    // SAFETY: there are no bytes to read; the caller vouches for what the value proves.
+    unsafe { core::ptr::NonNull::<S>::dangling().read() }
+}
+
 /// The longest vector that anything here makes: four of sixteen lanes, as one.
 pub(crate) const MOST_LANES: usize = 64;
 

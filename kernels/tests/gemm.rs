@@ -5,8 +5,8 @@ mod common;
 use common::{Owned, ROW_MAJOR, Storage, UPDATES, assert_same, cases, depth, size, storage, value};
 use proptest::prelude::*;
 use steadynet_kernels::{
-    Activation, Epilogue, Isa, K_BLOCK, Mat, MatMut, PackedMatrix, ShapeError, Update, gemm, gemm_packed,
-    gemm_scratch_len, k_block_len, packed_len, reference,
+    Activation, Epilogue, GemmPlan, Isa, K_BLOCK, Layout, Mat, MatMut, PackedMatrix, ShapeError, Update, gemm,
+    gemm_packed, gemm_scratch_len, k_block_len, packed_len, reference,
 };
 
 /// An epilogue without its operands.
@@ -96,9 +96,16 @@ impl Case {
             let packed = self.run(|c, epilogue| {
                 gemm_packed(isa, self.a.view(), packed_b, c.view_mut(), epilogue, &mut scratch).unwrap();
             });
-            for ((ours, packed), expected) in ours.iter().zip(&packed).zip(&expected) {
-                assert_same(&format!("{isa} {m}×{k}×{n} {:?}", self.kind), &ours.data, &expected.data);
-                assert_same(&format!("{isa} {m}×{k}×{n} {:?}, B packed", self.kind), &packed.data, &expected.data);
+            // And planned.
+            let plan = GemmPlan::new(isa, self.a.layout(), self.b.layout(), self.c.layout()).unwrap();
+            let mut scratch = vec![f32::NAN; plan.scratch_len()];
+            let planned = self.run(|c, epilogue| {
+                plan.run(&self.a.data, &self.b.data, &mut c.data, epilogue, &mut scratch).unwrap();
+            });
+            for (results, how) in [(ours, "plain"), (packed, "B packed"), (planned, "planned")] {
+                for (ours, expected) in results.iter().zip(&expected) {
+                    assert_same(&format!("{isa} {m}×{k}×{n} {:?}, {how}", self.kind), &ours.data, &expected.data);
+                }
             }
         }
     }
@@ -380,6 +387,62 @@ fn column_sums() {
             assert_same("column sums", &sums, &expected);
         }
     }
+}
+
+/// Small products, which have ways of their own: one tile, several side by side and below each other, and panels in registers.
+#[test]
+fn small_products() {
+    let transposed = Storage { transposed: true, ..ROW_MAJOR };
+    let mut seed = 0;
+    for m in [1, 2, 3, 4, 6, 7, 10, 11, 14, 15, 20, 27, 28, 29, 33, 50] {
+        for k in [1, 2, 7, 8, 9, 13, 26, 50] {
+            for n in [1, 5, 8, 13, 16, 20, 30, 33, 48, 64, 100, 130] {
+                seed += 1;
+                let kind =
+                    [Kind::Store, Kind::Bias(Activation::Relu), Kind::Store, Kind::Accumulate][seed as usize % 4];
+                let a = if seed % 3 == 0 { transposed } else { ROW_MAJOR };
+                Case::new(m, k, n, kind, [a, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], seed, false).check(&all());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_plan_names_what_is_wrong_with_it_and_with_its_operands() {
+    let isa = Isa::detect();
+    let (a, b, c) = (Layout::row_major(3, 4), Layout::row_major(4, 5), Layout::row_major(3, 5));
+    let error = |a, b, c| GemmPlan::new(isa, a, b, c).map(|_| ()).unwrap_err().to_string();
+    assert_eq!(error(a.t(), b, c), "a: wanted 3 rows, got 4");
+    assert_eq!(error(a, b.t(), c), "b: wanted 4 rows, got 5");
+    assert_eq!(error(a, Layout::row_major(4, 6), c), "b: wanted 5 columns, got 6");
+    assert_eq!(error(a, b, Layout { row_stride: 4, ..c }), "elements overlap at row stride 4, column stride 1");
+    assert_eq!(
+        error(Layout { row_stride: usize::MAX, ..a }, b, c),
+        "matrix: rows, columns and strides exceed the address space"
+    );
+    let plan = GemmPlan::new(isa, a, b, c).unwrap();
+    let (x, y, mut z) = ([1.0; 12], [1.0; 20], [7.0; 15]);
+    let mut scratch = vec![0.0; plan.scratch_len()];
+    let mut error = |x: &[f32], y: &[f32], z_len: usize, epilogue: Epilogue<'_>, scratch: &mut [f32]| {
+        plan.run(x, y, &mut z[..z_len], epilogue, scratch).unwrap_err().to_string()
+    };
+    assert_eq!(error(&x[..11], &y, 15, Epilogue::Store, &mut scratch), "a: wanted 12 elements, got 11");
+    assert_eq!(error(&x, &y[..19], 15, Epilogue::Store, &mut scratch), "b: wanted 20 elements, got 19");
+    assert_eq!(error(&x, &y, 14, Epilogue::Store, &mut scratch), "c: wanted 15 elements, got 14");
+    assert!(error(&x, &y, 15, Epilogue::Store, &mut []).starts_with("scratch: wanted "));
+    let bias = Epilogue::Bias { bias: &[0.0; 4], activation: Activation::Relu };
+    assert_eq!(error(&x, &y, 15, bias, &mut scratch), "bias: wanted 5 elements, got 4");
+    assert_eq!(z, [7.0; 15]);
+    // Threads share it.
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let (mut z, mut scratch) = ([0.0; 15], vec![0.0; plan.scratch_len()]);
+                plan.run(&x, &y, &mut z, Epilogue::Store, &mut scratch).unwrap();
+                assert_eq!(z, [4.0; 15]);
+            });
+        }
+    });
 }
 
 /// A single row or column, and what is empty, may have any stride, even one that no pointer could follow.

@@ -4,7 +4,7 @@ mod view;
 
 use super::pack::Operand;
 use crate::activation::{Activation, Function, with_function};
-use crate::matrix::{Mat, MatMut};
+use crate::matrix::{Mat, MatMut, ShapeError, check_dimension, check_length};
 use crate::optimizer::{MAX_STATES, Rule, Update, with_rule};
 use crate::simd::{Kernel, Simd, Twice};
 use core::marker::PhantomData;
@@ -44,6 +44,28 @@ pub enum Epilogue<'a> {
     },
 }
 
+impl Epilogue<'_> {
+    /// `Ok` if the operands have the shapes that a product with an `m × n` matrix wants.
+    #[inline(always)]
+    pub(super) fn check(&self, m: usize, n: usize) -> Result<(), ShapeError> {
+        match self {
+            Epilogue::Store | Epilogue::Accumulate { .. } => Ok(()),
+            Epilogue::Bias { bias, .. } => check_length("bias", n, bias.len()),
+            Epilogue::Backward { saved, .. } => {
+                check_dimension("saved", "rows", m, saved.rows())?;
+                check_dimension("saved", "columns", n, saved.cols())
+            }
+            Epilogue::Update { update, states } => {
+                check_dimension("states", "matrices", update.states(), states.len())?;
+                states.iter().try_for_each(|state| {
+                    check_dimension("state", "rows", m, state.rows())?;
+                    check_dimension("state", "columns", n, state.cols())
+                })
+            }
+        }
+    }
+}
+
 /// An [`Epilogue`] with its operands as pointers, for the loops.
 pub(super) enum Finish {
     Store,
@@ -54,6 +76,24 @@ pub(super) enum Finish {
 }
 
 impl Finish {
+    /// The epilogue of a product with a matrix of the shape that its operands were [checked](Epilogue::check) for.
+    #[inline(always)]
+    pub fn new(epilogue: &mut Epilogue<'_>) -> Finish {
+        match *epilogue {
+            Epilogue::Store => Finish::Store,
+            Epilogue::Bias { bias, activation } => Finish::Bias { bias: bias.as_ptr(), activation },
+            Epilogue::Backward { activation, saved } => Finish::Backward { activation, saved: Operand::of(&saved) },
+            Epilogue::Accumulate { alpha } => Finish::Accumulate { alpha },
+            Epilogue::Update { update, ref mut states } => {
+                let mut pointers = [Operand { ptr: core::ptr::null(), row_stride: 0, col_stride: 0 }; MAX_STATES];
+                for (pointer, state) in pointers.iter_mut().zip(states.iter_mut()) {
+                    *pointer = Target::of(state).0;
+                }
+                Finish::Update { update, states: pointers }
+            }
+        }
+    }
+
     /// Whether C can hold the sums until the last block: only if its old content is not needed.
     pub fn overwrites(&self) -> bool {
         matches!(self, Finish::Store | Finish::Bias { .. } | Finish::Backward { .. })

@@ -9,7 +9,7 @@ mod streamed;
 mod strips;
 mod turning;
 
-pub(super) use small::Small;
+pub(super) use small::{Operands, Small, SmallPlan, Steps};
 
 use super::blocking::{
     K_BLOCK, MAX_LANES, Tiling, copying_rows, equal_height, flat, pages_apart, rows_collide, rows_pages_apart,

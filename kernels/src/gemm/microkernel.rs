@@ -1,8 +1,8 @@
 //! The inner loops: one tile of C, `MR` rows by `NV` vectors, held in registers over a block of `k`.
 
 use super::blocking::{copying_rows, tile_rows};
-use super::paired::{can_pair, has_pairs, sum_paired};
-use super::wide::sum_wide;
+use super::paired::{can_pair, choose_paired, has_pairs};
+use super::wide::choose_wide;
 use crate::simd::{Kernel, Simd};
 
 /// Operands of one tile. `a` and `b` point at the tile's first row of A and first column of B.
@@ -162,70 +162,92 @@ pub(super) enum Lies {
     Across,
 }
 
+/// The inner loop for tiles of a size, of which it sums one.
+///
+/// # Safety
+/// For every row `i < rows`, `p < k` and column `j < (width − 1) · LANES + last` (to `width · LANES` if B is padded), `a[i·rs + p·cs]` and `b[p, j]` are readable
+/// and `c[i·rs + j]` is writable (for `c_last` instead of `last` lanes); and readable too if `add`, or if there is more than one block; and `chains` is null or
+/// readable for whole vectors. One of the strides of A is 1. `copy` is null, or writable for `k` rows of `width` vectors, `width` is 2, `rows` at least
+/// [`copying_rows`] and B's rows are read in full vectors. `ask` is heeded by tiles of that size, unless B is read in part. The tile is like the one that the loop
+/// was [chosen](inner_loop()) for: other operands, and no other choice.
+pub(super) type InnerLoop = unsafe fn(&Tile);
+
+/// A kernel of one tile as an [`InnerLoop`] of the instruction set `$simd`, of which whoever chooses it has a token.
+macro_rules! loop_of {
+    ($simd:ident, $kernel:expr) => {
+        |tile| {
+            // SAFETY: there was a token when the loop was chosen.
+            let simd = unsafe { $crate::simd::again::<$simd>() };
+            simd.vectorize($kernel(tile))
+        }
+    };
+}
+pub(super) use loop_of;
+
 /// Sums a tile of `rows` by `width` vectors into `tile.c`, and those that follow: the operands are then those of the last.
 ///
 /// # Safety
-/// There is a tile at least, and for each: for every row `i < rows`, `p < k` and column `j < (width − 1) · LANES + last` (to `width · LANES` if B is padded), `a[i·rs + p·cs]`
-/// and `b[p, j]` are readable and `c[i·rs + j]` is writable (for `c_last` instead of `last` lanes); and readable too if `add`, or if there is more than one
-/// block; and `chains` is null or readable for whole vectors. One of the strides of A is 1. `rows` and `width` are a tile that [`Simd::TILE_ROWS`] allows
-/// ([`Simd::TURNED_ROWS`] if B lies across), and of at most [`Simd::PARTIAL_ROWS`] or one vector wide if the last
-/// vector of B must be read in part. `copy` is null, or writable for `k` rows of `width` vectors, `width` is 2, `rows` at least
-/// [`copying_rows`] and B's rows are read in full vectors. `ask` is heeded by tiles of that size, unless B is read in part.
-#[inline(never)]
+/// There is a tile at least, and each is as an [`InnerLoop`] wants it. `rows` and `width` are a tile that [`Simd::TILE_ROWS`] allows ([`Simd::TURNED_ROWS`] if B
+/// lies across), and of at most [`Simd::PARTIAL_ROWS`] or one vector wide if the last vector of B must be read in part.
+#[inline(always)]
 pub(super) unsafe fn sum_tile<S: Simd>(simd: S, rows: usize, width: usize, tile: &mut Tile) {
-    // SAFETY: the caller's promise.
-    unsafe { sum_tile_here(simd, rows, width, tile) }
+    let sum = inner_loop(simd, rows, width, tile);
+    // SAFETY: the caller's promise; it was chosen for this tile.
+    tile.for_each(|tile| unsafe { sum(tile) });
 }
 
-/// [`sum_tile`], chosen where it is called: a call less for the smallest products, at the price of all the choices' code.
-///
-/// # Safety
-/// As there.
+/// The inner loop for a tile of `rows` by `width` vectors: for how its operands lie and what it does beside its sums.
+#[inline(never)]
+pub(super) fn inner_loop<S: Simd>(simd: S, rows: usize, width: usize, tile: &Tile) -> InnerLoop {
+    choose(simd, rows, width, tile)
+}
+
+/// [`inner_loop`], chosen where it is called: a call less for the smallest products. Loops are made only where tiles ask for them.
 #[inline(always)]
-pub(super) unsafe fn sum_tile_here<S: Simd>(simd: S, rows: usize, width: usize, tile: &mut Tile) {
-    macro_rules! call {
+pub(super) fn choose<S: Simd>(simd: S, rows: usize, width: usize, tile: &Tile) -> InnerLoop {
+    macro_rules! by_rows {
         ($width:literal: $($rows:literal)*) => {
             match rows {
-                $($rows if const { $rows <= tile_rows(S::TILE_ROWS, $width) } => {
-                    // SAFETY: the caller's promise.
-                    unsafe { sum_tiles::<S, $rows, $width>(simd, tile) }
-                })*
-                _ => debug_assert!(false, "no tile of {rows} rows by {} vectors", $width),
+                $($rows if const { $rows <= tile_rows(S::TILE_ROWS, $width) } => choose_for::<S, $rows, $width>(simd, tile),)*
+                _ => no_loop(rows, width),
             }
         };
     }
     match width {
-        1 => call!(1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        2 => call!(2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        3 => call!(3: 1 2 3 4 5 6 7 8 9),
-        4 if rows >= 4 => call!(4: 4 5 6),
-        // SAFETY: the caller's promise.
-        _ => unsafe { sum_wide(simd, rows, width, tile) },
+        1 => by_rows!(1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        2 => by_rows!(2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        3 => by_rows!(3: 1 2 3 4 5 6 7 8 9),
+        4 if rows >= 4 => by_rows!(4: 4 5 6),
+        _ => choose_wide(simd, rows, width, tile),
     }
 }
 
-/// The kernel for how the operands of a tile lie and what it does beside its sums. Kernels are made only where the loops ask for them.
-///
-/// # Safety
-/// As [`sum_tile`], for `MR` rows by `NV` vectors.
+/// What is chosen for a tile that there is not.
+#[cold]
+pub(super) fn no_loop(rows: usize, width: usize) -> InnerLoop {
+    debug_assert!(false, "no tile of {rows} rows by {width} vectors");
+    |_| ()
+}
+
+/// [`choose`] for `MR` rows by `NV` vectors.
 #[inline(always)]
-unsafe fn sum_tiles<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &mut Tile) {
+fn choose_for<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &Tile) -> InnerLoop {
     let partial = tile.is_partial::<S>();
     let tall = const { NV == 2 && MR >= copying_rows::<S>() };
     macro_rules! sum {
-        ($read:ident, $ask:ident) => {
-            if tile.a_row_stride == 1 {
-                tile.for_each(|tile| simd.vectorize(Sum::<MR, NV, $read, $ask, true>(tile)))
+        ($read:ident, $ask:ident) => {{
+            let sum: InnerLoop = if tile.a_row_stride == 1 {
+                loop_of!(S, Sum::<MR, NV, $read, $ask, true>)
             } else {
-                tile.for_each(|tile| simd.vectorize(Sum::<MR, NV, $read, $ask, false>(tile)))
-            }
-        };
+                loop_of!(S, Sum::<MR, NV, $read, $ask, false>)
+            };
+            sum
+        }};
     }
     if const { NV <= 2 && MR <= turned_rows::<S>(NV) } && tile.b_lies == Lies::Across {
         if partial { sum!(ACROSS_PARTIAL, NOTHING) } else { sum!(ACROSS, NOTHING) }
     } else if const { can_pair::<S>(MR, NV) } && has_pairs(tile) {
-        // SAFETY: the caller's promise.
-        unsafe { sum_paired::<S, MR, NV>(simd, tile) }
+        choose_paired::<S, MR, NV>(simd, tile)
     } else if tall && !tile.copy.is_null() {
         match tile.ask {
             Ask::Lines { .. } => sum!(COPYING, LINES),
@@ -302,7 +324,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
             if start == 0 && !tile.chains.is_null() {
                 for (i, sums) in sums.iter_mut().enumerate() {
                     for (v, sum) in sums.iter_mut().enumerate() {
-                        // SAFETY: the caller of `sum_tile` promises that the chains are readable.
+                        // SAFETY: the caller of an `InnerLoop` promises that the chains are readable.
                         *sum = unsafe { simd.load(tile.chains.add((i * NV + v) * S::LANES)) };
                     }
                 }
@@ -323,7 +345,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                     }
                 };
             }
-            // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of `sum_tile` promises every element of the tile's rows
+            // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of an `InnerLoop` promises every element of the tile's rows
             // and columns for all of `k`; pointers past the last one are made with wrapping arithmetic and not read.
             unsafe {
                 if const { READ == ACROSS || READ == ACROSS_PARTIAL } {

@@ -2,9 +2,8 @@
 
 use super::blocking::MAX_LANES;
 use super::pack::{Operand, pack_panel};
-use super::{check_dimension, check_length};
 use crate::isa::Isa;
-use crate::matrix::{Mat, ShapeError};
+use crate::matrix::{Mat, ShapeError, check_dimension, check_length};
 use crate::simd::{Kernel, Simd};
 
 /// Its rows of 512 B are read from end to end by one row of A, in quarters by tall tiles; a power of two apart, but too

@@ -3,7 +3,7 @@
 //! A chain takes the latency of a multiply-add for each step of `k`, and a processor begins eight in that time. A tile of up to four sums leaves half of them or
 //! more unused; but the blocks of a sum are chains of their own, which only meet when they are added.
 
-use super::microkernel::Tile;
+use super::microkernel::{InnerLoop, Tile, loop_of};
 use crate::simd::{Kernel, Simd};
 
 /// Whether tiles of so many rows and vectors are ever paired. (Wider ones take as long for what they read of B.)
@@ -17,17 +17,10 @@ pub(super) fn has_pairs(tile: &Tile) -> bool {
     tile.k > tile.k_block && !tile.add && tile.chains.is_null()
 }
 
-/// This tile and those that follow.
-///
-/// # Safety
-/// As for [`sum_tile`](super::microkernel::sum_tile), for `MR` rows by `NV` vectors of a B that lies in rows, and tiles that [`can_pair`] and [`has_pairs`].
+/// [`inner_loop`](super::microkernel::inner_loop) for `MR` rows by `NV` vectors of a B that lies in rows, and tiles that [`can_pair`] and [`has_pairs`].
 #[inline(always)]
-pub(super) unsafe fn sum_paired<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &mut Tile) {
-    if tile.is_partial::<S>() {
-        tile.for_each(|tile| simd.vectorize(Paired::<MR, NV, true>(tile)));
-    } else {
-        tile.for_each(|tile| simd.vectorize(Paired::<MR, NV, false>(tile)));
-    }
+pub(super) fn choose_paired<S: Simd, const MR: usize, const NV: usize>(_: S, tile: &Tile) -> InnerLoop {
+    if tile.is_partial::<S>() { loop_of!(S, Paired::<MR, NV, true>) } else { loop_of!(S, Paired::<MR, NV, false>) }
 }
 
 /// `PARTIAL`: the last vector of B is read in part. B lies in rows.
@@ -43,7 +36,7 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Paired<'_
         let zero = [[simd.splat(0.0); NV]; MR];
         let mut totals = zero;
         let mut start = 0;
-        // SAFETY: the blocks end with `k`, and the caller of `sum_tile` promises every element of the tile's rows and columns for all of `k`; pointers past the
+        // SAFETY: the blocks end with `k`, and the caller of an `InnerLoop` promises every element of the tile's rows and columns for all of `k`; pointers past the
         // last one are made with wrapping arithmetic and not read.
         unsafe {
             while start < tile.k {

@@ -6,31 +6,29 @@
 
 use super::blocking::tile_rows;
 use super::each::each;
-use super::microkernel::Tile;
+use super::microkernel::{InnerLoop, Tile, loop_of, no_loop};
 use crate::simd::{Kernel, Simd};
 
-/// [`sum_tile`](super::microkernel::sum_tile) for tiles of four vectors and more that are wider than high: they copy nothing, ask for nothing and begin their chains.
-///
-/// # Safety
-/// As there.
+/// [`inner_loop`](super::microkernel::inner_loop) for tiles of four vectors and more that are wider than high: they copy nothing, ask for nothing and begin their
+/// chains.
 #[inline(always)]
-pub(super) unsafe fn sum_wide<S: Simd>(simd: S, rows: usize, width: usize, tile: &mut Tile) {
+pub(super) fn choose_wide<S: Simd>(_: S, rows: usize, width: usize, tile: &Tile) -> InnerLoop {
     let partial = tile.is_partial::<S>();
-    macro_rules! call {
+    macro_rules! by_size {
         ($($width:literal: $($rows:literal)*;)*) => {
             match (width, rows) {
                 $($(($width, $rows) if const { $rows <= tile_rows(S::TILE_ROWS, $width) } => {
                     if const { S::LANES > 1 } && partial {
-                        tile.for_each(|tile| simd.vectorize(Wide::<$rows, $width, true>(tile)))
+                        loop_of!(S, Wide::<$rows, $width, true>)
                     } else {
-                        tile.for_each(|tile| simd.vectorize(Wide::<$rows, $width, false>(tile)))
+                        loop_of!(S, Wide::<$rows, $width, false>)
                     }
                 })*)*
-                _ => debug_assert!(false, "no tile of {rows} rows by {width} vectors"),
+                _ => no_loop(rows, width),
             }
         };
     }
-    call! {
+    by_size! {
         4: 1 2 3; 5: 1 2 3 4 5; 6: 1 2 3 4; 7: 1 2 3; 8: 1 2 3; 9: 1 2 3;
         10: 1 2; 11: 1 2; 12: 1 2; 13: 1 2; 14: 1 2;
         15: 1; 16: 1; 17: 1; 18: 1; 19: 1; 20: 1; 21: 1; 22: 1; 23: 1; 24: 1; 25: 1; 26: 1; 27: 1; 28: 1;
@@ -53,7 +51,7 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Wide<'_, 
             let mut sums = [[simd.splat(0.0); NV]; MR];
             let mut a = tile.a.wrapping_add(start * tile.a_col_stride);
             let mut b = tile.b.wrapping_add(start * tile.b_stride);
-            // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of `sum_tile` promises every element of the tile's rows
+            // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of an `InnerLoop` promises every element of the tile's rows
             // and columns for all of `k`; pointers past the last one are made with wrapping arithmetic and not read.
             unsafe {
                 // One step of k for all sums.

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use proptest::prelude::*;
-use steadynet_kernels::{K_BLOCK, Mat, MatMut, Update};
+use steadynet_kernels::{K_BLOCK, Layout, Mat, MatMut, Update};
 
 /// Every update rule, with its settings and without.
 pub const UPDATES: [Update; 10] = [
@@ -98,6 +98,10 @@ impl Owned {
 
     pub fn random(rows: usize, cols: usize, storage: Storage, seed: u64, specials: bool) -> Owned {
         Owned::new(rows, cols, storage, |index| value(seed, index, specials))
+    }
+
+    pub fn layout(&self) -> Layout {
+        Layout { rows: self.rows, cols: self.cols, row_stride: self.row_stride, col_stride: self.col_stride }
     }
 
     pub fn view(&self) -> Mat<'_> {

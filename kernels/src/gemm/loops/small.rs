@@ -2,11 +2,12 @@
 
 use super::super::blocking::{K_BLOCK, STREAM_ROWS, Tiling, flat, pages_apart, runs, tile_rows};
 use super::super::epilogue::{Block, Finish, Target, finish_block};
-use super::super::microkernel::{Tile, sum_tile, sum_tile_here};
+use super::super::microkernel::{InnerLoop, Tile, choose, inner_loop};
 use super::super::pack::Operand;
-use super::super::scratch::{Layout, layout};
+use super::super::scratch::{Layout as Scratch, layout};
 use super::super::short::{Short, is_short};
-use super::{Factor, Panels, Product, panels};
+use super::{Factor, Loops, Panels, Product, panels};
+use crate::layout::Layout;
 use crate::simd::{Kernel, Simd};
 
 /// A product that may be small and plain enough for one way without a choice: whether it was, and is done. A few tiles take less time than the choice
@@ -18,6 +19,70 @@ impl Kernel for Small<'_, '_, '_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> bool {
+        let &mut Product { a, b: Factor::Plain(b), ref mut c, finish, scratch } = self.0 else { return false };
+        let Some(plan) = SmallPlan::choose(simd, a.layout(), b.layout(), c.layout(), finish, false) else {
+            return false;
+        };
+        let (m, k, n) = (c.rows(), a.cols(), c.cols());
+        // (For so many rows the scratch has room.)
+        if m > STREAM_ROWS && plan.sums_len::<S>(finish) > 0 {
+            let Scratch { b, a, sums } = layout(m, k, n);
+            if plan.sums_len::<S>(finish) > b + a + sums {
+                return false;
+            }
+        }
+        let operands = Operands { a: a.as_ptr(), b: b.as_ptr(), c: Target::of(c), finish, scratch };
+        // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C is lent mutably, and the scratch has room for the sums if C does
+        // not take them.
+        unsafe { plan.run(simd, &operands) }
+        true
+    }
+}
+
+/// How a small product is computed, whatever its operands and epilogue.
+#[derive(Clone, Copy)]
+pub(in crate::gemm) struct SmallPlan {
+    way: Way,
+    rows: usize,
+    k: usize,
+    cols: usize,
+    /// Vectors of a row of C.
+    vectors: usize,
+    a_row_stride: usize,
+    a_col_stride: usize,
+    b_row_stride: usize,
+    c_row_stride: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Tile,
+    Tiles,
+    Short,
+}
+
+/// Where the operands of a planned product are.
+pub(in crate::gemm) struct Operands<'a> {
+    pub a: *const f32,
+    pub b: *const f32,
+    pub c: Target,
+    pub finish: &'a Finish,
+    /// At a cache line, with room for [`SmallPlan::sums_len`].
+    pub scratch: *mut f32,
+}
+
+impl SmallPlan {
+    /// The plan for a product of operands that lie so, if it is small and plain enough; `finish` is the epilogue that it is most likely to have. One tile or two
+    /// are faster if it is `planned` ahead.
+    #[inline(always)]
+    pub fn choose<S: Simd>(
+        simd: S,
+        a: Layout,
+        b: Layout,
+        c: Layout,
+        finish: &Finish,
+        planned: bool,
+    ) -> Option<SmallPlan> {
         // B, and C, in elements: near whatever else there is.
         const MOST_B: usize = 1 << 13;
         const MOST_C: usize = 1 << 12;
@@ -27,12 +92,10 @@ impl Kernel for Small<'_, '_, '_> {
         const MOST_K: usize = 7;
         // Multiply-adds of vectors for lanes that are not used, in many tiles, before another order is thought about.
         const WASTED: usize = 512;
-        let &mut Product { a, b: Factor::Plain(b), ref mut c, finish, scratch } = self.0 else { return false };
-        let (m, k, n) = (c.rows(), a.cols(), c.cols());
-        let (a, b, c) = (Operand::of(a), Operand::of(b), Target::of(c));
-        let plain = b.col_stride == 1 && c.0.col_stride == 1 && (a.row_stride == 1 || a.col_stride == 1);
+        let (m, k, n) = (c.rows, a.cols, c.cols);
+        let plain = b.col_stride == 1 && c.col_stride == 1 && (a.row_stride == 1 || a.col_stride == 1);
         if const { S::LANES == 1 } || !plain || k > K_BLOCK {
-            return false;
+            return None;
         }
         let vectors = n.div_ceil(S::LANES);
         let padded = vectors * S::LANES;
@@ -41,73 +104,189 @@ impl Kernel for Small<'_, '_, '_> {
         let narrow = || n < MOST_COLS || n <= MOST_C && m <= tile_rows(S::TILE_ROWS, 2);
         let small = || k * n <= MOST_B && m <= MOST_C && m * n <= MOST_C && !pages_apart(b.row_stride) && narrow();
         if !(one_tile || small()) {
-            return false;
+            return None;
         }
         // A tall tile reads no vector in part, and the lanes that many tiles waste might be worth another order.
-        if partial && (vectors > 1 && m > S::PARTIAL_ROWS || !one_tile && m * k > WASTED) {
-            return false;
+        let straight = || planned && goes_straight(simd, a, b, c);
+        if partial && (vectors > 1 && m > S::PARTIAL_ROWS || !one_tile && m * k > WASTED && !straight()) {
+            return None;
         }
-        // Sums that C cannot hold. (What a masked store wrote cannot be read again before it has reached the cache.)
-        let apart = !finish.overwrites() || partial && !matches!(finish, Finish::Store);
-        // (For so many rows the scratch has room.)
-        if apart && m > STREAM_ROWS {
-            let Layout { b, a, sums } = layout(m, k, n);
-            if m * padded > b + a + sums {
-                return false;
-            }
-        }
-        let (sums, sums_row_stride) = if apart { (scratch, padded) } else { (c.0.ptr.cast_mut(), c.0.row_stride) };
-        let mut tile = Tile {
-            k,
-            k_block: k,
-            a_row_stride: a.row_stride,
-            a_col_stride: a.col_stride,
-            b_stride: b.row_stride,
-            c_row_stride: sums_row_stride,
-            ..Tile::EMPTY
-        };
-        if is_short::<S>(m, k, n, sums_row_stride) && !(one_tile && k > MOST_K) {
-            let short = Short { rows: m, k, a, b, cols: n, c: sums, c_row_stride: sums_row_stride };
-            // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C is lent mutably, and the scratch has room for the sums if C does
-            // not take them.
-            unsafe { short.run(simd) }
-        } else if one_tile {
-            tile.last = S::LANES - (padded - n);
-            tile.c_last = if apart { S::LANES } else { tile.last };
-            (tile.a, tile.b, tile.c) = (a.ptr, b.ptr, sums);
-            // SAFETY: as above; the tile is the product.
-            unsafe { sum_tile_here(simd, m, vectors, &mut tile) }
+        let sums_row_stride = if apart(finish, partial) { padded } else { c.row_stride };
+        let short = || is_short::<S>(m, k, n, sums_row_stride);
+        let way = if one_tile && (planned || k > MOST_K || !short()) {
+            Way::Tile
+        } else if planned && k > MOST_K && vectors == 1 && m <= 2 * tile_rows(S::TILE_ROWS, 1) || !short() {
+            Way::Tiles
         } else {
-            // 1. Panels of B, as wide as a tile; those of one width together, if one tile has all rows.
-            let tiling = Tiling { rows: m, tallest: usize::MAX, padded: false, flat: !apart && flat::<S>(m, k, n) };
-            let mut jc = 0;
-            while jc < n {
-                let Panels { width, times, .. } = panels::<S>(tiling, jc, n);
-                let panel = width * S::LANES;
-                let one_tile = m <= tile_rows(S::TILE_ROWS, width);
-                let times = if one_tile { times } else { 1 };
-                tile.last = (n - jc).min(panel * times) - (panel * times - S::LANES);
-                tile.c_last = if apart { S::LANES } else { tile.last };
-                // 2. Tiles of rows, as equal as they come.
-                for run in runs(m, tile_rows(S::TILE_ROWS, width)) {
-                    (tile.a, tile.b) = (a.at(run.start, 0).ptr, b.at(0, jc).ptr);
-                    tile.c = sums.wrapping_add(run.start * sums_row_stride + jc);
-                    if one_tile {
-                        tile.along(panel, panel, times);
-                    } else {
-                        tile.down(run.len, run.times);
-                    }
-                    // SAFETY: as above; the tiles lie inside the product.
-                    unsafe { sum_tile(simd, run.len, width, &mut tile) }
-                }
-                jc += panel * times;
-            }
+            Way::Short
+        };
+        let (a_row_stride, a_col_stride, b_row_stride, c_row_stride) =
+            (a.row_stride, a.col_stride, b.row_stride, c.row_stride);
+        Some(SmallPlan { way, rows: m, k, cols: n, vectors, a_row_stride, a_col_stride, b_row_stride, c_row_stride })
+    }
+
+    /// Elements of scratch that it takes.
+    #[inline(always)]
+    pub fn sums_len<S: Simd>(&self, finish: &Finish) -> usize {
+        let padded = self.vectors * S::LANES;
+        if apart(finish, self.cols < padded) { self.rows * padded } else { 0 }
+    }
+
+    /// The product.
+    ///
+    /// # Safety
+    /// The operands lie as the plan was made for, and those of `finish` have their shapes; `c` and states are this thread's alone; the scratch has the
+    /// length that [`sums_len`](Self::sums_len) says.
+    #[inline(always)]
+    pub unsafe fn run<S: Simd>(&self, simd: S, operands: &Operands<'_>) {
+        let &Operands { a, b, c, finish, scratch } = operands;
+        let SmallPlan { rows, k, cols, .. } = *self;
+        let padded = self.vectors * S::LANES;
+        let apart = apart(finish, cols < padded);
+        let (sums, sums_row_stride) = if apart { (scratch, padded) } else { (c.0.ptr.cast_mut(), self.c_row_stride) };
+        if self.way == Way::Short {
+            let a = Operand { ptr: a, row_stride: self.a_row_stride, col_stride: self.a_col_stride };
+            let b = Operand { ptr: b, row_stride: self.b_row_stride, col_stride: 1 };
+            let short = Short { rows, k, a, b, cols, c: sums, c_row_stride: sums_row_stride };
+            // SAFETY: the caller's promise.
+            unsafe { short.run(simd) }
+        } else {
+            let at = Tile { a, b, c: sums, c_row_stride: sums_row_stride, ..Tile::EMPTY };
+            self.each_step(simd, at, apart, |tile, [from_a, from_b, from_c], sum| {
+                (tile.a, tile.b, tile.c) = (a.wrapping_add(from_a), b.wrapping_add(from_b), sums.wrapping_add(from_c));
+                // SAFETY: the caller's promise; the tiles lie inside the product.
+                tile.for_each(|tile| unsafe { sum(tile) });
+            });
         }
         if apart || !matches!(finish, Finish::Store) {
-            let block = Block { sums, sums_row_stride, rows: m, cols: n, row: 0, col: 0, turned: false };
-            // SAFETY: as above; the sums are complete.
+            let block = Block { sums, sums_row_stride, rows, cols, row: 0, col: 0, turned: false };
+            // SAFETY: the caller's promise; the sums are complete.
             unsafe { finish_block(simd, finish, block, c) }
         }
-        true
     }
+
+    /// What there is to do if sums go to C, if that is tiles and not too much.
+    #[inline(always)]
+    pub fn steps<S: Simd>(&self, simd: S) -> Option<Steps> {
+        let mut steps = Steps { steps: [None; MOST_STEPS] };
+        let mut count = 0;
+        if self.way == Way::Short {
+            return None;
+        }
+        let at = Tile { c_row_stride: self.c_row_stride, ..Tile::EMPTY };
+        self.each_step(simd, at, false, |&mut tile, from, sum| {
+            if let Some(step) = steps.steps.get_mut(count) {
+                *step = Some(Step { tile, from, sum });
+            }
+            count += 1;
+        });
+        (count <= MOST_STEPS).then_some(steps)
+    }
+
+    /// Calls `step` with tiles of the same size, but for their operands; with where these begin, in elements of each; and with the loop that sums one. `at` says
+    /// where sums go, `apart` whether there is room for whole vectors.
+    #[inline(always)]
+    fn each_step<S: Simd>(
+        &self,
+        simd: S,
+        at: Tile,
+        apart: bool,
+        mut step: impl FnMut(&mut Tile, [usize; 3], InnerLoop),
+    ) {
+        let SmallPlan { way, rows, k, cols, vectors, a_row_stride, a_col_stride, b_row_stride, .. } = *self;
+        let last = cols - (vectors - 1) * S::LANES;
+        let c_last = if apart { S::LANES } else { last };
+        let mut tile = Tile { k, k_block: k, a_row_stride, a_col_stride, b_stride: b_row_stride, last, c_last, ..at };
+        if way == Way::Tile {
+            let sum = choose(simd, rows, vectors, &tile);
+            return step(&mut tile, [0; 3], sum);
+        }
+        // 1. Panels of B, as wide as a tile; those of one width together, if one tile has all rows.
+        let flat = !apart && flat::<S>(rows, k, cols);
+        let tiling = Tiling { rows, tallest: usize::MAX, padded: false, flat };
+        let mut jc = 0;
+        while jc < cols {
+            let Panels { width, times, .. } = panels::<S>(tiling, jc, cols);
+            let panel = width * S::LANES;
+            let one_tile = rows <= tile_rows(S::TILE_ROWS, width);
+            let times = if one_tile { times } else { 1 };
+            tile.last = (cols - jc).min(panel * times) - (panel * times - S::LANES);
+            tile.c_last = if apart { S::LANES } else { tile.last };
+            // 2. Tiles of rows, as equal as they come.
+            for run in runs(rows, tile_rows(S::TILE_ROWS, width)) {
+                if one_tile {
+                    tile.along(panel, panel, times);
+                } else {
+                    tile.down(run.len, run.times);
+                }
+                let from = [run.start.wrapping_mul(a_row_stride), jc, run.start * tile.c_row_stride + jc];
+                let sum = inner_loop(simd, run.len, width, &tile);
+                step(&mut tile, from, sum);
+            }
+            jc += panel * times;
+        }
+    }
+}
+
+/// A few tiles one after the other, which make up a product whose sums go to C.
+#[derive(Clone, Copy)]
+pub(in crate::gemm) struct Steps {
+    steps: [Option<Step>; MOST_STEPS],
+}
+
+/// As many as most small products have: two heights by two widths.
+const MOST_STEPS: usize = 4;
+
+#[derive(Clone, Copy)]
+struct Step {
+    /// Without operands.
+    tile: Tile,
+    /// Where they begin, in elements of each.
+    from: [usize; 3],
+    sum: InnerLoop,
+}
+
+impl Steps {
+    /// The product.
+    ///
+    /// # Safety
+    /// As for the [plan](SmallPlan::run) that these steps are of.
+    #[inline(always)]
+    pub unsafe fn run(&self, a: *const f32, b: *const f32, c: *mut f32) {
+        for &Step { ref tile, from: [from_a, from_b, from_c], sum } in self.steps.iter().flatten() {
+            // (One copy: another would be read before this one has reached the cache.)
+            let mut tile = *tile;
+            (tile.a, tile.b, tile.c) = (a.wrapping_add(from_a), b.wrapping_add(from_b), c.wrapping_add(from_c));
+            // SAFETY: the caller's promise.
+            tile.for_each(|tile| unsafe { sum(tile) });
+        }
+    }
+}
+
+/// Whether vectors along the rows of B and C are the cheapest order for operands that lie so, for all of the product.
+#[inline(never)]
+fn goes_straight<S: Simd>(simd: S, a: Layout, b: Layout, c: Layout) -> bool {
+    let operand = |Layout { row_stride, col_stride, .. }| Operand { ptr: core::ptr::null(), row_stride, col_stride };
+    let whole = Loops {
+        simd,
+        m: c.rows,
+        k: a.cols,
+        n: c.cols,
+        a: operand(a),
+        b: operand(b),
+        c: Target(operand(c)),
+        finish: &Finish::Store,
+        row: 0,
+        col: 0,
+        turned: false,
+        packed: false,
+        scratch: core::ptr::null_mut(),
+    };
+    matches!(whole.divided(), [Some(Loops { turned: false, .. }), None])
+}
+
+/// Whether C cannot hold the sums on the way. (What a masked store wrote cannot be read again before it has reached the cache.)
+#[inline(always)]
+fn apart(finish: &Finish, partial: bool) -> bool {
+    !finish.overwrites() || partial && !matches!(finish, Finish::Store)
 }
