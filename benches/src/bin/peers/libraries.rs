@@ -23,6 +23,7 @@ type Open = fn(Setting) -> Opened;
 pub const LIBRARIES: &[(&str, Open)] = &[
     ("steadynet", ours::open),
     ("steadynet-packed", ours::open_packed),
+    ("steadynet-plan", ours::open_planned),
     ("mkl", |setting| cblas::open("mkl", "MKL_LIB", setting)),
     ("mkl-packed", mkl::open_packed),
     ("mkl-jit", mkl::open_jit),

@@ -47,7 +47,7 @@ pub fn comparisons(run: &Run) -> Vec<Ratios> {
         Ratios::new("best other, nothing made ahead", run, |product| plain(product, &|entry| !entry.prepared)),
     ];
     if run.products.iter().any(|product| product.best(|entry| is_ours(entry) && entry.prepared).is_some()) {
-        all.push(Ratios::new("best other (ours the better of plain and packed)", run, |product| {
+        all.push(Ratios::new("best other (all as they like)", run, |product| {
             Some(product.best(is_ours)?.over(product.best(|entry| !is_ours(entry))?))
         }));
     }

@@ -1,15 +1,21 @@
-//! This project's product, with B as it lies and packed before.
+//! This project's product: with B as it lies, packed before, and planned for its shape.
 
 use super::Opened;
-use crate::library::{Call, Kind, Library, Setting};
+use crate::library::{Call, Kind, Library, Setting, plain};
 use steadynet::{Factor, Gemm, Parallelism};
 use steadynet_benches::operand::Operand;
 use steadynet_benches::product::Product;
-use steadynet_kernels::{Epilogue, MatMut, PackedMatrix, gemm, gemm_packed, gemm_scratch_len, packed_len};
+use steadynet_kernels::{
+    Epilogue, GemmPlan, Layout, MatMut, PackedMatrix, SMALL_SCRATCH, gemm, gemm_packed, gemm_scratch_len, packed_len,
+};
 
 struct Ours {
     setting: Setting,
     packed: bool,
+}
+
+struct Planned {
+    setting: Setting,
 }
 
 pub fn open(setting: Setting) -> Opened {
@@ -18,6 +24,10 @@ pub fn open(setting: Setting) -> Opened {
 
 pub fn open_packed(setting: Setting) -> Opened {
     Ok(Box::new(Ours { setting, packed: true }))
+}
+
+pub fn open_planned(setting: Setting) -> Opened {
+    Ok(Box::new(Planned { setting }))
 }
 
 impl Library for Ours {
@@ -43,7 +53,8 @@ impl Library for Ours {
         }
         if self.setting.threads == 1 {
             // The kernel itself, as the others' single-threaded functions are called.
-            let mut scratch = Operand::random(gemm_scratch_len(shape.m, shape.k, shape.n), 0).ok()?;
+            let len = gemm_scratch_len(shape.m, shape.k, shape.n).max(SMALL_SCRATCH);
+            let mut scratch = Operand::random(len, 0).ok()?;
             return Some(Box::new(move |c, schedule| {
                 let packed = (!memory.is_empty())
                     .then(|| PackedMatrix::from_packed(&memory, shape.k, shape.n).expect("the packed length"));
@@ -71,6 +82,30 @@ impl Library for Ours {
                     product.run(a, b, c, Epilogue::Store).expect("shapes that agree");
                 });
             });
+        }))
+    }
+}
+
+impl Library for Planned {
+    fn name(&self) -> &'static str {
+        "steadynet-plan"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Ours
+    }
+
+    fn prepared(&self) -> bool {
+        true
+    }
+
+    fn prepare<'a>(&'a self, operands: &'a Product) -> Option<Call<'a>> {
+        let (a, b) = operands.views().ok()?;
+        let c = Layout::row_major(operands.shape.m, operands.shape.n);
+        let plan = GemmPlan::new(self.setting.isa, a.layout(), b.layout(), c).ok()?;
+        let mut scratch = Operand::random(plan.scratch_len(), 0).ok()?;
+        Some(plain(move |c| {
+            plan.run(&operands.a, &operands.b, c, Epilogue::Store, &mut scratch).expect("lengths that agree");
         }))
     }
 }
