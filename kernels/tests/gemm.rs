@@ -362,10 +362,18 @@ fn wide_tiles_of_few_rows() {
 fn columns_of_few_rows() {
     let turned = Storage { transposed: true, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
-    for m in 1..=5 {
-        for vectors in 1..=7 {
-            let sizes =
-                [(30 + vectors, 16 * vectors), (15 + m, 8 * vectors + 3), (530, 8 * vectors), (64, 16 * vectors - 5)];
+    // One tile of rows, several, and more than are turned.
+    for m in (1..=15).chain([20, 28, 29, 60, 127]) {
+        for vectors in 1..=if m <= 5 { 7 } else { 3 } {
+            let sizes = [
+                (30 + vectors, 16 * vectors),
+                (15 + m, 8 * vectors + 3),
+                (530, 8 * vectors),
+                (64, 16 * vectors - 5),
+                // Columns that collide.
+                (512, 16 * vectors + 1),
+                (1024, 16 * vectors),
+            ];
             for ((k, n), kind) in sizes.into_iter().zip(kinds.by_ref()) {
                 Case::new(m, k, n, kind, [ROW_MAJOR, turned, ROW_MAJOR, ROW_MAJOR], 14, false).check(&all());
             }

@@ -1,7 +1,7 @@
 //! The inner loop of tiles of a few rows over a B that lies in columns.
 //!
-//! Turning columns to vectors is nearly all of the work then, so there are more vectors side by side than in tall tiles, whose chains would keep the next
-//! steps of `k` waiting: 8 of them are turned at a time where vectors are long, 16 where columns lie pages apart: whole cache lines, each read once.
+//! Turning columns to vectors is much of the work then, or nearly all of it, so 8 steps of `k` are turned at a time where vectors are long, 16 where columns lie
+//! half a page apart or whole ones: cache lines, each read once. The fewer rows, the more vectors side by side, whose chains would keep the next steps waiting.
 
 use super::blocking::widest;
 use super::each::each;
@@ -11,6 +11,15 @@ use crate::simd::{Kernel, Simd};
 /// The widest of these tiles for so many rows, in vectors; 0: none.
 pub(super) const fn across_width<S: Simd>(rows: usize) -> usize {
     widest(&S::TURNED_WIDEST, rows)
+}
+
+/// The most rows of these tiles.
+pub(super) const fn across_rows<S: Simd>() -> usize {
+    let mut rows = S::TURNED_WIDEST.len();
+    while rows > 0 && S::TURNED_WIDEST[rows - 1] == 0 {
+        rows -= 1;
+    }
+    rows
 }
 
 /// Sums a tile of `rows` by `width` vectors into `tile.c`.
@@ -34,7 +43,7 @@ pub(super) unsafe fn sum_across<S: Simd>(simd: S, rows: usize, width: usize, til
             }
         };
     }
-    call!(1 2 3; [1 2 3])
+    call!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; [1 2 3])
 }
 
 /// `PARTIAL`: the last vector has fewer columns than lanes.

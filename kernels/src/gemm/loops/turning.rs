@@ -1,7 +1,7 @@
-//! A B that lies in columns, for one tile of rows: turned on the way to the registers.
+//! A B that lies in columns, for few rows: turned on the way to the registers.
 
-use super::super::across::{across_width, sum_across};
-use super::super::blocking::{k_block_len, pages_apart};
+use super::super::across::{across_rows, across_width, sum_across};
+use super::super::blocking::{k_block_len, rows_collide, runs, stores_keep_up};
 use super::super::microkernel::{Lies, Tile, sum_tile};
 use super::super::pack::pack_rows;
 use super::super::scratch::{Layout, a_row_len, layout};
@@ -9,26 +9,51 @@ use super::Loops;
 use crate::simd::Simd;
 
 impl<S: Simd> Loops<'_, S> {
-    /// Whether a B whose columns lie apart is read once only, and nothing is to be gained by copying its vectors.
+    /// Whether a B whose columns lie apart is read so few times that nothing is to be gained by copying its vectors.
     #[inline(always)]
     pub(super) fn turns(&self) -> bool {
         self.b.row_stride == 1
             && (self.a.row_stride == 1 || self.a.col_stride == 1)
-            && self.m <= S::TURNED_ROWS[0]
+            && self.m <= S::TURNED_ROWS[0].max(self.across_rows() * self.most_tiles())
             && (!self.copies_columns() || self.copied_columns_len() <= self.columns_room())
     }
 
-    /// Whether columns of B lie a multiple of a page apart, and are more for a vector than a set of the first-level cache has lines (8 to 12): they drive each
-    /// other out before they are used up.
+    /// The most rows of a tile whose columns are turned many steps of `k` at a time; 0: its rows of A lie across.
     #[inline(always)]
-    fn columns_collide(&self) -> bool {
-        S::LANES > 12 && pages_apart(self.b.col_stride)
+    fn across_rows(&self) -> usize {
+        if self.a.col_stride == 1 { across_rows::<S>().min(self.tallest()) } else { 0 }
     }
 
-    /// Vectors of a tile of so few rows that turning is nearly all of the work; 0: there are more rows, or they lie across.
+    /// Tiles of rows that each turn the columns for themselves, before a copy of the vectors pays: as long as multiply-adds take more time. Where columns collide
+    /// the next tile finds nothing of what the one before has read.
+    #[inline(always)]
+    fn most_tiles(&self) -> usize {
+        match () {
+            () if self.columns_collide() => 1,
+            // Half as many multiply-adds a cycle.
+            () if !stores_keep_up::<S>() => 9,
+            () => 2,
+        }
+    }
+
+    /// Rows of the tallest tile.
+    #[inline(always)]
+    fn turned_rows(&self) -> usize {
+        let most = self.across_rows();
+        if self.m <= S::TURNED_ROWS[0].max(most) { self.m } else { self.m.div_ceil(self.m.div_ceil(most.max(1))) }
+    }
+
+    /// Whether columns of B lie a multiple of half a page apart, and are more for two vectors than two sets of the first-level cache have lines (16 to 24): they
+    /// drive each other out before they are used up.
+    #[inline(always)]
+    fn columns_collide(&self) -> bool {
+        S::LANES > 12 && rows_collide(self.b.col_stride)
+    }
+
+    /// Vectors of a tile whose columns are turned many steps at a time; 0: there is none so tall.
     #[inline(always)]
     fn across(&self) -> usize {
-        if self.a.col_stride == 1 { across_width::<S>(self.m) } else { 0 }
+        if self.a.col_stride == 1 { across_width::<S>(self.turned_rows()) } else { 0 }
     }
 
     /// Whether columns that collide are copied to where they do not. (Tiles of few rows read whole lines of them instead, each once.)
@@ -107,12 +132,17 @@ impl<S: Simd> Loops<'_, S> {
                     c_last,
                     ..Tile::EMPTY
                 };
-                // SAFETY: the tile lies inside the product, its sums in C or in the scratch, which has room for those of the tallest tile.
-                unsafe {
+                // 3. Tiles of rows, as equal as they come.
+                for run in runs(self.m, self.turned_rows()) {
+                    tile.a = a.at(run.start, 0).ptr;
+                    tile.c = to.wrapping_add(run.start * to_row_stride);
+                    tile.down(run.len, run.times);
                     if across > 0 {
-                        sum_across(self.simd, self.m, width, &tile)
+                        // SAFETY: the tiles lie inside the product, their sums in C or in the scratch, which has room for twice `STREAM_ROWS` rows.
+                        tile.for_each(|tile| unsafe { sum_across(self.simd, run.len, width, tile) });
                     } else {
-                        sum_tile(self.simd, self.m, width, &mut tile)
+                        // SAFETY: as above.
+                        unsafe { sum_tile(self.simd, run.len, width, &mut tile) }
                     }
                 }
             }
