@@ -72,6 +72,8 @@ pub trait Simd: Copy {
     const TURNED_ROWS: [usize; 2];
     /// The widest tile of one row, of two and so on, in vectors, that transposes them eight steps at a time where they are long; 0: none.
     const TURNED_WIDEST: [usize; 14];
+    /// The same for columns that drive each other out of the first-level cache.
+    const TURNED_WIDEST_COLLIDING: [usize; 14];
     /// Largest number of rows of a tile that is wider than a vector and reads the last one in part, which some instruction sets pay for in the inner loop.
     const PARTIAL_ROWS: usize;
     /// Whether [`scale`](Self::scale) and [`split`](Self::split) take so many instructions that it pays to ask whether a whole vector can do without.

@@ -9,17 +9,27 @@ use super::microkernel::Tile;
 use crate::simd::{Kernel, Simd};
 
 /// The widest of these tiles for so many rows, in vectors; 0: none.
-pub(super) const fn across_width<S: Simd>(rows: usize) -> usize {
-    widest(&S::TURNED_WIDEST, rows)
+pub(super) const fn across_width<S: Simd>(rows: usize, colliding: bool) -> usize {
+    widest(widths::<S>(colliding), rows)
 }
 
 /// The most rows of these tiles.
-pub(super) const fn across_rows<S: Simd>() -> usize {
-    let mut rows = S::TURNED_WIDEST.len();
-    while rows > 0 && S::TURNED_WIDEST[rows - 1] == 0 {
+pub(super) const fn across_rows<S: Simd>(colliding: bool) -> usize {
+    let widths = widths::<S>(colliding);
+    let mut rows = widths.len();
+    while rows > 0 && widths[rows - 1] == 0 {
         rows -= 1;
     }
     rows
+}
+
+const fn widths<S: Simd>(colliding: bool) -> &'static [usize] {
+    if colliding { &S::TURNED_WIDEST_COLLIDING } else { &S::TURNED_WIDEST }
+}
+
+/// Whether there is such a tile.
+const fn is_made<S: Simd>(rows: usize, width: usize) -> bool {
+    width <= across_width::<S>(rows, false) || width <= across_width::<S>(rows, true)
 }
 
 /// Sums a tile of `rows` by `width` vectors into `tile.c`.
@@ -32,7 +42,7 @@ pub(super) unsafe fn sum_across<S: Simd>(simd: S, rows: usize, width: usize, til
         ($($rows:literal)* ; $widths:tt) => { call!(@ $($rows $widths)*) };
         (@ $($rows:literal [$($width:literal)*])*) => {
             match (rows, width) {
-                $($(($rows, $width) if const { $width <= across_width::<S>($rows) } => {
+                $($(($rows, $width) if const { is_made::<S>($rows, $width) } => {
                     if tile.last < S::LANES {
                         simd.vectorize(Across::<$rows, $width, true>(tile))
                     } else {

@@ -18,6 +18,7 @@ impl Simd for Avx2 {
     const TILE_ROWS: TileRows = TileRows { one: 10, two: 6, three: 4, four: 3, widest: [13, 6, 4, 3, 2] };
     const TURNED_ROWS: [usize; 2] = [10, 3];
     const TURNED_WIDEST: [usize; 14] = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    const TURNED_WIDEST_COLLIDING: [usize; 14] = [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0];
     const PARTIAL_ROWS: usize = 3;
     const SHORT_WAYS: bool = true;
 

@@ -18,6 +18,7 @@ impl Simd for Avx512 {
     const TILE_ROWS: TileRows = TileRows { one: 14, two: 14, three: 9, four: 6, widest: [28, 14, 9, 6, 5] };
     const TURNED_ROWS: [usize; 2] = [11, 11];
     const TURNED_WIDEST: [usize; 14] = [3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1];
+    const TURNED_WIDEST_COLLIDING: [usize; 14] = Self::TURNED_WIDEST;
     const PARTIAL_ROWS: usize = usize::MAX;
     const SHORT_WAYS: bool = false;
     const EXPONENT_UNIT: f32 = 1.0;

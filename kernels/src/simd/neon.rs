@@ -18,6 +18,7 @@ impl Simd for Neon {
     const TILE_ROWS: TileRows = TileRows { one: 14, two: 12, three: 8, four: 6, widest: [28, 14, 9, 6, 5] };
     const TURNED_ROWS: [usize; 2] = [11, 11];
     const TURNED_WIDEST: [usize; 14] = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    const TURNED_WIDEST_COLLIDING: [usize; 14] = Self::TURNED_WIDEST;
     const PARTIAL_ROWS: usize = 3;
     const SHORT_WAYS: bool = true;
 

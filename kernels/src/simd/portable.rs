@@ -30,6 +30,7 @@ macro_rules! portable_operations {
         const TILE_ROWS: TileRows = TileRows { one: 2, two: 2, three: 0, four: 3, widest: [0; 5] };
         const TURNED_ROWS: [usize; 2] = [0, 0];
         const TURNED_WIDEST: [usize; 14] = [0; 14];
+        const TURNED_WIDEST_COLLIDING: [usize; 14] = [0; 14];
         const PARTIAL_ROWS: usize = 3;
         const SHORT_WAYS: bool = false;
 

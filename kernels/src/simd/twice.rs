@@ -28,6 +28,7 @@ impl<S: Simd> Simd for Twice<S> {
     const TILE_ROWS: TileRows = S::TILE_ROWS;
     const TURNED_ROWS: [usize; 2] = S::TURNED_ROWS;
     const TURNED_WIDEST: [usize; 14] = S::TURNED_WIDEST;
+    const TURNED_WIDEST_COLLIDING: [usize; 14] = S::TURNED_WIDEST_COLLIDING;
     const PARTIAL_ROWS: usize = S::PARTIAL_ROWS;
     const SHORT_WAYS: bool = S::SHORT_WAYS;
     const EXPONENT_UNIT: f32 = S::EXPONENT_UNIT;

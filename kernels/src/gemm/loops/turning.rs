@@ -1,7 +1,7 @@
 //! A B that lies in columns, for few rows: turned on the way to the registers.
 
 use super::super::across::{across_rows, across_width, sum_across};
-use super::super::blocking::{k_block_len, rows_collide, runs, stores_keep_up};
+use super::super::blocking::{MAX_LANES, k_block_len, pages_apart, rows_collide, runs, stores_keep_up};
 use super::super::microkernel::{Lies, Tile, sum_tile};
 use super::super::pack::pack_rows;
 use super::super::scratch::{Layout, a_row_len, layout};
@@ -21,7 +21,7 @@ impl<S: Simd> Loops<'_, S> {
     /// The most rows of a tile whose columns are turned many steps of `k` at a time; 0: its rows of A lie across.
     #[inline(always)]
     fn across_rows(&self) -> usize {
-        if self.a.col_stride == 1 { across_rows::<S>().min(self.tallest()) } else { 0 }
+        if self.a.col_stride == 1 { across_rows::<S>(self.columns_collide()).min(self.tallest()) } else { 0 }
     }
 
     /// Tiles of rows that each turn the columns for themselves, before a copy of the vectors pays: as long as multiply-adds take more time. Where columns collide
@@ -47,13 +47,17 @@ impl<S: Simd> Loops<'_, S> {
     /// drive each other out before they are used up.
     #[inline(always)]
     fn columns_collide(&self) -> bool {
-        S::LANES > 12 && rows_collide(self.b.col_stride)
+        match S::LANES {
+            MAX_LANES => rows_collide(self.b.col_stride),
+            8 => pages_apart(self.b.col_stride),
+            _ => false,
+        }
     }
 
     /// Vectors of a tile whose columns are turned many steps at a time; 0: there is none so tall.
     #[inline(always)]
     fn across(&self) -> usize {
-        if self.a.col_stride == 1 { across_width::<S>(self.turned_rows()) } else { 0 }
+        if self.a.col_stride == 1 { across_width::<S>(self.turned_rows(), self.columns_collide()) } else { 0 }
     }
 
     /// Whether columns that collide are copied to where they do not. (Tiles of few rows read whole lines of them instead, each once.)
