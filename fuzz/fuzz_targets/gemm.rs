@@ -67,10 +67,11 @@ fuzz_target!(|input: Input| {
             let plan = GemmPlan::new(isa, a.layout(), b.layout(), view.layout()).expect("layouts that agree");
             let mut scratch = vec![f32::NAN; plan.scratch_len()];
             let state = with(&mut |epilogue| {
-                let mut c = || MatMut::with_strides(&mut ours, m, n, c_rs, c_cs).expect("c fits");
+                let len = gemm_scratch_len(m, k, n);
+                let c = MatMut::with_strides(&mut ours, m, n, c_rs, c_cs).expect("c fits");
                 let result = match how {
-                    "plain" => gemm(isa, a, b, c(), epilogue, &mut scratch[..gemm_scratch_len(m, k, n)]),
-                    "packed" => gemm_packed(isa, a, packed, c(), epilogue, &mut scratch[..gemm_scratch_len(m, k, n)]),
+                    "plain" => gemm(isa, a, b, c, epilogue, &mut scratch[..len]),
+                    "packed" => gemm_packed(isa, a, packed, c, epilogue, &mut scratch[..len]),
                     _ => plan.run(&a_memory, &b_memory, &mut ours, epilogue, &mut scratch),
                 };
                 result.expect("shapes agree");

@@ -62,6 +62,9 @@ impl Layout {
     #[inline]
     pub(crate) fn check_apart(self) -> Result<(), ShapeError> {
         let Layout { rows, cols, row_stride, col_stride } = self;
+        if rows == 0 || cols == 0 {
+            return Ok(());
+        }
         let row_extent = Layout { rows: 1, ..self }.extent_or_none().unwrap_or(usize::MAX);
         let col_extent = Layout { cols: 1, ..self }.extent_or_none().unwrap_or(usize::MAX);
         let apart = (rows <= 1 || row_stride >= row_extent) && (cols <= 1 || col_stride >= 1)

@@ -363,7 +363,7 @@ fn columns_of_few_rows() {
     let turned = Storage { transposed: true, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
     // One tile of rows, several, and more than are turned.
-    for m in (1..=15).chain([20, 28, 29, 60, 127]) {
+    for m in (1..=15).chain([20, 28, 29, 60, 126, 127]) {
         for vectors in 1..=if m <= 5 { 7 } else { 3 } {
             let sizes = [
                 (30 + vectors, 16 * vectors),
@@ -426,8 +426,12 @@ fn a_plan_names_what_is_wrong_with_it_and_with_its_operands() {
     assert_eq!(error(a, b, Layout { row_stride: 4, ..c }), "elements overlap at row stride 4, column stride 1");
     assert_eq!(
         error(Layout { row_stride: usize::MAX, ..a }, b, c),
-        "matrix: rows, columns and strides exceed the address space"
+        "a: rows, columns and strides exceed the address space"
     );
+    // So large that no slice holds C, and nothing is computed of it.
+    let wide =
+        |rows: usize, row_stride: usize| Layout { rows, cols: 1 << (usize::BITS - 4), row_stride, col_stride: 1 };
+    GemmPlan::new(isa, Layout::row_major(1, 16), wide(16, 0), wide(1, 0)).unwrap();
     let plan = GemmPlan::new(isa, a, b, c).unwrap();
     let (x, y, mut z) = ([1.0; 12], [1.0; 20], [7.0; 15]);
     let mut scratch = vec![0.0; plan.scratch_len()];
@@ -465,7 +469,12 @@ fn unused_strides_may_be_anything() {
             let mut c = vec![f32::NAN; m * n];
             let mut scratch = vec![f32::NAN; gemm_scratch_len(m, 0, n)];
             let (b, view) = (Mat::new(&[], 0, n).unwrap(), MatMut::new(&mut c, m, n).unwrap());
+            let plan = GemmPlan::new(isa, tall.layout(), b.layout(), view.layout()).unwrap();
             gemm(isa, tall, b, view, Epilogue::Store, &mut scratch).unwrap();
+            assert!(c.iter().all(|&element| element == 0.0));
+            c.fill(f32::NAN);
+            scratch.resize(plan.scratch_len(), f32::NAN);
+            plan.run(&[], &[], &mut c, Epilogue::Store, &mut scratch).unwrap();
             assert!(c.iter().all(|&element| element == 0.0));
         }
     }
@@ -476,7 +485,12 @@ fn unused_strides_may_be_anything() {
         let mut c = vec![f32::NAN; 200];
         let mut scratch = vec![f32::NAN; gemm_scratch_len(1, 1, 200)];
         let view = MatMut::with_strides(&mut c, 1, 200, usize::MAX, 1).unwrap();
+        let plan = GemmPlan::new(isa, a.layout(), b.layout(), view.layout()).unwrap();
         gemm(isa, a, b, view, Epilogue::Store, &mut scratch).unwrap();
+        assert_eq!(c, [6.0; 200]);
+        c.fill(f32::NAN);
+        scratch.resize(plan.scratch_len(), f32::NAN);
+        plan.run(&[2.0], &[3.0; 400], &mut c, Epilogue::Store, &mut scratch).unwrap();
         assert_eq!(c, [6.0; 200]);
     }
 }

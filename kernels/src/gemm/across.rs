@@ -8,7 +8,7 @@ use super::each::each;
 use super::microkernel::Tile;
 use crate::simd::{Kernel, Simd};
 
-/// The widest of these tiles for so many rows, in vectors; 0: none.
+/// The widest of these tiles for so many rows, in vectors; 0: none. Columns may be `colliding`: drive each other out of the first-level cache.
 pub(super) const fn across_width<S: Simd>(rows: usize, colliding: bool) -> usize {
     widest(widths::<S>(colliding), rows)
 }
@@ -35,7 +35,7 @@ const fn is_made<S: Simd>(rows: usize, width: usize) -> bool {
 /// Sums a tile of `rows` by `width` vectors into `tile.c`.
 ///
 /// # Safety
-/// As for [`sum_tile`](super::microkernel::sum_tile), for one tile at most [`across_width`] wide, whose rows of A lie along and B across.
+/// The tile is as an [`InnerLoop`](super::microkernel::InnerLoop) wants it, at most [`across_width`] wide of either kind; its rows of A lie along and B across.
 #[inline(never)]
 pub(super) unsafe fn sum_across<S: Simd>(simd: S, rows: usize, width: usize, tile: &Tile) {
     macro_rules! call {

@@ -125,8 +125,19 @@ pub(super) fn rows_that_stay(k: usize) -> usize {
 /// Whether sums in the first-level cache can be written as fast as vectors come from the second-level one. Those with AVX-512 that have the smaller first-level cache
 /// (Zen 4) take two cycles for the longest vectors: 1×256×512 takes 5.3 µs there in panels, 7.2 as a stream.
 pub(super) fn stores_keep_up<S: Simd>() -> bool {
+    !has_smaller_first_level::<S>()
+}
+
+/// Whether a multiply-add of the longest vectors takes a unit two cycles, as on a Zen 4: other work hides behind it. (Intel's first processors with AVX-512 are
+/// taken for such, too.)
+pub(super) fn multiplies_at_half_rate<S: Simd>() -> bool {
+    has_smaller_first_level::<S>()
+}
+
+/// Whether this is a processor with AVX-512 and the smaller first-level cache.
+fn has_smaller_first_level<S: Simd>() -> bool {
     const SMALLER: usize = 1 << 15;
-    S::LANES < MAX_LANES || first_level_bytes() > SMALLER
+    S::LANES == MAX_LANES && first_level_bytes() <= SMALLER
 }
 
 /// Whether a product of many rows whose sums go to C is best made of wide low tiles: C is most of the traffic then, of which such tiles write more of a row at a

@@ -31,7 +31,7 @@ pub(super) struct Product<'a, 'c> {
     pub b: Factor<'a>,
     pub c: &'a mut MatMut<'c>,
     pub finish: &'a Finish,
-    /// At a cache line, with room for [`layout`](super::scratch::layout) in either order.
+    /// At a cache line, with room for [`len`](super::scratch::len()) elements.
     pub scratch: *mut f32,
 }
 
@@ -182,7 +182,7 @@ impl<S: Simd> Loops<'_, S> {
 
     /// # Safety
     /// `a`, `b` and `c` (and the operands of `finish`) have the shapes `(m, k)`, `(k, n)`, `(m, n)`; `c` and states are this thread's
-    /// alone; `scratch` has room for [`layout`](super::scratch::layout)`(m, k, n)`.
+    /// alone; `scratch` has room for [`len`](super::scratch::len())`(m, k, n)` elements.
     #[inline(always)]
     unsafe fn run(&self) {
         // SAFETY: the caller's promise is that of each.

@@ -8,6 +8,7 @@ use crate::isa::Isa;
 use crate::layout::Layout;
 use crate::matrix::{Mat, MatMut, ShapeError, check_dimension};
 use crate::simd::{Kernel, Simd};
+use core::fmt;
 
 /// A [`gemm`] whose operands always have the same shapes and strides: what is to be checked and chosen is, once.
 ///
@@ -43,6 +44,13 @@ pub struct GemmPlan {
     scratch_len: usize,
 }
 
+impl fmt::Debug for GemmPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let GemmPlan { isa, a, b, c, .. } = self;
+        f.debug_struct("GemmPlan").field("isa", isa).field("a", a).field("b", b).field("c", c).finish_non_exhaustive()
+    }
+}
+
 // SAFETY: its tiles point nowhere; a product gives operands to a copy.
 unsafe impl Send for GemmPlan {}
 // SAFETY: as above.
@@ -52,7 +60,7 @@ impl GemmPlan {
     /// The plan for operands that lie so.
     ///
     /// # Shapes
-    /// `a: (m, k)`, `b: (k, n)`, `c: (m, n)`; any strides; zero extents are allowed.
+    /// `a: (m, k)`, `b: (k, n)`, `c: (m, n)`; any strides that keep the elements of C apart; zero extents are allowed.
     /// # Errors
     /// [`ShapeError`] names the operand, what was wanted and what was given.
     pub fn new(isa: Isa, a: Layout, b: Layout, c: Layout) -> Result<GemmPlan, ShapeError> {
@@ -61,7 +69,8 @@ impl GemmPlan {
         check_dimension("b", "rows", k, b.rows)?;
         check_dimension("b", "columns", n, b.cols)?;
         c.check_apart()?;
-        let extents = [a.extent()?, b.extent()?, c.extent()?];
+        let extent = |operand, layout: Layout| layout.extent().map_err(|_| ShapeError::TooLarge { operand });
+        let extents = [extent("a", a)?, extent("b", b)?, extent("c", c)?];
         let small = if m == 0 || n == 0 { None } else { isa.run(Choose { a, b, c }) };
         let steps = small.as_ref().and_then(|small| isa.run(ToSteps(small)));
         // (Epilogues of small products may want all sums beside C.)

@@ -25,6 +25,9 @@ pub(super) const fn layout(m: usize, k: usize, n: usize) -> Layout {
     Layout { b: k_block * cols, a: MAX_LANES * a_row_len(k_block), sums: if sums > stream { sums } else { stream } }
 }
 
+/// Most tiles of rows that each turn the columns of B for themselves, whose sums lie behind all but the sums of a [`layout`].
+pub(super) const MOST_TILES: usize = 9;
+
 /// Elements from row to row of packed rows of A: an odd number of cache lines, so that the rows of a tile spread over all sets
 /// of the first-level cache.
 pub(super) const fn a_row_len(k: usize) -> usize {
@@ -50,6 +53,22 @@ const fn max(a: usize, b: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tiles_that_turn_have_room() {
+        // As wide as they are for so many rows, with tiles of two rows at least.
+        const TALLEST: usize = 14;
+        for m in 1..=MOST_TILES * TALLEST {
+            let vectors = if m <= 2 * MOST_TILES { 3 } else { 2 };
+            for k in [1, 100, 512, 513, 2000] {
+                for n in 1..200usize {
+                    let cols = (vectors * MAX_LANES).min(n.next_multiple_of(MAX_LANES));
+                    let Layout { b, a, .. } = layout(m, k, n);
+                    assert!(b + a + m * cols <= len(m, k, n), "{m}×{k}×{n}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn there_is_enough_for_both_orders_and_for_smaller_products() {

@@ -47,7 +47,7 @@ impl<S: Simd> Loops<'_, S> {
     /// longer than the best choice, in the geometric mean.)
     #[inline(always)]
     fn cost(&self) -> usize {
-        /// For an element of B, on the way to the registers; more if it is copied first, for more rows of A than one tile has.
+        /// For an element of B, on the way to the registers; more if it is copied first, as more rows of A than a tile has do, or turn it several times.
         const TURN_B: usize = 1;
         const TURN_AND_COPY_B: usize = 2;
         /// For an element of C, whose lines are visited several times; more if its rows fall into few sets of the first-level cache.

@@ -102,7 +102,9 @@ impl SmallPlan {
         let partial = n < padded;
         let one_tile = matches!(vectors, 1..=4 | 8) && m <= tile_rows(S::TILE_ROWS, vectors);
         let narrow = || n < MOST_COLS || n <= MOST_C && m <= tile_rows(S::TILE_ROWS, 2);
-        let small = || k * n <= MOST_B && m <= MOST_C && m * n <= MOST_C && !pages_apart(b.row_stride) && narrow();
+        // (In an order in which nothing overflows.)
+        let few = || m <= MOST_C && n <= MOST_C && m * n <= MOST_C && k * n <= MOST_B;
+        let small = || few() && !pages_apart(b.row_stride) && narrow();
         if !(one_tile || small()) {
             return None;
         }

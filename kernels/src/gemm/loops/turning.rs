@@ -1,10 +1,10 @@
 //! A B that lies in columns, for few rows: turned on the way to the registers.
 
 use super::super::across::{across_rows, across_width, sum_across};
-use super::super::blocking::{MAX_LANES, k_block_len, pages_apart, rows_collide, runs, stores_keep_up};
+use super::super::blocking::{MAX_LANES, k_block_len, multiplies_at_half_rate, pages_apart, rows_collide, runs};
 use super::super::microkernel::{Lies, Tile, sum_tile};
 use super::super::pack::pack_rows;
-use super::super::scratch::{Layout, a_row_len, layout};
+use super::super::scratch::{Layout, MOST_TILES, a_row_len, layout, len};
 use super::Loops;
 use crate::simd::Simd;
 
@@ -30,8 +30,7 @@ impl<S: Simd> Loops<'_, S> {
     fn most_tiles(&self) -> usize {
         match () {
             () if self.columns_collide() => 1,
-            // Half as many multiply-adds a cycle.
-            () if !stores_keep_up::<S>() => 9,
+            () if multiplies_at_half_rate::<S>() => MOST_TILES,
             () => 2,
         }
     }
@@ -43,8 +42,8 @@ impl<S: Simd> Loops<'_, S> {
         if self.m <= S::TURNED_ROWS[0].max(most) { self.m } else { self.m.div_ceil(self.m.div_ceil(most.max(1))) }
     }
 
-    /// Whether columns of B lie a multiple of half a page apart, and are more for two vectors than two sets of the first-level cache have lines (16 to 24): they
-    /// drive each other out before they are used up.
+    /// Whether those columns of B that are read side by side drive each other out of the first-level cache before they are used up: 32 that are a multiple of half
+    /// a page apart share two sets of it, 16 of pages one, and sets have 8 to 12 lines. (Shorter vectors go without.)
     #[inline(always)]
     fn columns_collide(&self) -> bool {
         match S::LANES {
@@ -60,7 +59,7 @@ impl<S: Simd> Loops<'_, S> {
         if self.a.col_stride == 1 { across_width::<S>(self.turned_rows(), self.columns_collide()) } else { 0 }
     }
 
-    /// Whether columns that collide are copied to where they do not. (Tiles of few rows read whole lines of them instead, each once.)
+    /// Whether columns that collide are copied to where they do not. (Tiles that turn many steps at a time read their lines once or twice instead.)
     #[inline(always)]
     fn copies_columns(&self) -> bool {
         self.columns_collide() && self.across() == 0
@@ -94,8 +93,13 @@ impl<S: Simd> Loops<'_, S> {
         // (What a masked store wrote cannot be read again before it has reached the cache.)
         let in_c = self.stores_in_c();
         let across = self.across();
+        let most_cols = across.max(2) * S::LANES;
+        debug_assert!(
+            in_c || self.columns_room() + self.m * most_cols.min(self.n.next_multiple_of(S::LANES))
+                <= len(self.m, self.k, self.n)
+        );
         let mut jc = 0;
-        // 1. Panels of B: two vectors if there are registers for them.
+        // 1. Panels of B: two vectors if there are registers for them, or as many as such tiles have.
         while jc < self.n {
             let width = if across > 0 {
                 let vectors = (self.n - jc).div_ceil(S::LANES);
@@ -142,7 +146,7 @@ impl<S: Simd> Loops<'_, S> {
                     tile.c = to.wrapping_add(run.start * to_row_stride);
                     tile.down(run.len, run.times);
                     if across > 0 {
-                        // SAFETY: the tiles lie inside the product, their sums in C or in the scratch, which has room for twice `STREAM_ROWS` rows.
+                        // SAFETY: the tiles lie inside the product, their sums in C or in the scratch, which has room for them (asserted above; test `tiles_that_turn_have_room`).
                         tile.for_each(|tile| unsafe { sum_across(self.simd, run.len, width, tile) });
                     } else {
                         // SAFETY: as above.

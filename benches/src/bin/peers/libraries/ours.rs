@@ -14,6 +14,7 @@ struct Ours {
     packed: bool,
 }
 
+/// On the calling thread, however many there are.
 struct Planned {
     setting: Setting,
 }
