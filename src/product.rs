@@ -170,7 +170,8 @@ impl Gemm {
         // What would be wrong in one part only must not be found when others are done.
         check_shape("a", (m, k), (a.rows(), a.cols()))?;
         check("b", "columns", n, b.cols())?;
-        let finish = Finish::new(epilogue, m, n)?;
+        epilogue.check(m, n)?;
+        let finish = Finish::new(epilogue);
         self.parallelism.enter(work, |parallelism| {
             let parts = parallelism.parts(work).min(most_parts);
             self.reserve(parts, wanted)?;
@@ -312,33 +313,25 @@ enum Kind {
 }
 
 impl<'a> Finish<'a> {
-    /// # Errors
-    /// [`ShapeError`] if an operand does not fit `m × n` sums.
-    fn new(epilogue: Epilogue<'a>, m: usize, n: usize) -> Result<Finish<'a>, ShapeError> {
+    fn new(epilogue: Epilogue<'a>) -> Finish<'a> {
         let mut finish = Finish { kind: Kind::Store, bias: None, saved: None, states: [const { None }; MAX_STATES] };
         match epilogue {
             Epilogue::Bias { bias, activation } => {
-                if bias.len() != n {
-                    return Err(ShapeError::Length { operand: "bias", wanted: n, given: bias.len() });
-                }
                 (finish.kind, finish.bias) = (Kind::Bias(activation), Some(bias));
             }
             Epilogue::Backward { activation, saved } => {
-                check_shape("saved", (m, n), (saved.rows(), saved.cols()))?;
                 (finish.kind, finish.saved) = (Kind::Backward(activation), Some(saved));
             }
             Epilogue::Accumulate { alpha } => finish.kind = Kind::Accumulate(alpha),
             Epilogue::Update { update, states } => {
-                check("states", "matrices", update.states(), states.len())?;
                 for (mine, state) in finish.states.iter_mut().zip(states) {
-                    check_shape("state", (m, n), (state.rows(), state.cols()))?;
                     *mine = Some(state.reborrow());
                 }
                 finish.kind = Kind::Update(update);
             }
             _ => {}
         }
-        Ok(finish)
+        finish
     }
 
     fn split_at_row(self, at: usize) -> Result<(Self, Self), ShapeError> {

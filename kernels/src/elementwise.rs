@@ -3,7 +3,7 @@
 use crate::isa::Isa;
 use crate::lanes::{Vectors, each_vector, get, put};
 use crate::math;
-use crate::matrix::ShapeError;
+use crate::matrix::{ShapeError, check_length};
 use crate::simd::{Kernel, Simd};
 use core::marker::PhantomData;
 
@@ -36,9 +36,7 @@ impl<F: Function> Vectors for Map<'_, F> {
 }
 
 fn map<F: Function>(isa: Isa, x: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
-    if x.len() != y.len() {
-        return Err(ShapeError::Length { operand: "y", wanted: x.len(), given: y.len() });
-    }
+    check_length("y", x.len(), y.len())?;
     isa.run(Map { function: PhantomData::<F>, x, y });
     Ok(())
 }

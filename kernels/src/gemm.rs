@@ -21,7 +21,7 @@ pub use packed::{PackedMatrix, packed_len};
 pub use plan::GemmPlan;
 
 use crate::isa::Isa;
-use crate::matrix::{Mat, MatMut, ShapeError, check_dimension};
+use crate::matrix::{Mat, MatMut, ShapeError, check_dimension, check_room};
 use blocking::MAX_LANES;
 use epilogue::Finish;
 use loops::{Factor, Product, Small};
@@ -107,12 +107,6 @@ fn product(
         isa.run(&mut product);
     }
     Ok(())
-}
-
-/// `Ok` if memory of length `given` is long enough.
-#[inline]
-fn check_room(operand: &'static str, wanted: usize, given: usize) -> Result<(), ShapeError> {
-    if given >= wanted { Ok(()) } else { Err(ShapeError::Length { operand, wanted, given }) }
 }
 
 /// The most elements of scratch before its first cache line.

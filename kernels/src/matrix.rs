@@ -93,6 +93,12 @@ pub(crate) fn check_length(operand: &'static str, wanted: usize, given: usize) -
     if wanted == given { Ok(()) } else { Err(ShapeError::Length { operand, wanted, given }) }
 }
 
+/// `Ok` if memory of length `given` is long enough.
+#[inline]
+pub(crate) fn check_room(operand: &'static str, wanted: usize, given: usize) -> Result<(), ShapeError> {
+    if given >= wanted { Ok(()) } else { Err(ShapeError::Length { operand, wanted, given }) }
+}
+
 /// `Ok` if the columns lie side by side.
 #[inline]
 pub(crate) fn check_unit_columns(operand: &'static str, x: Mat<'_>) -> Result<(), ShapeError> {
@@ -166,10 +172,7 @@ impl<'a> Mat<'a> {
         row_stride: usize,
         col_stride: usize,
     ) -> Result<Self, ShapeError> {
-        let wanted = Layout { rows, cols, row_stride, col_stride }.extent()?;
-        if wanted > data.len() {
-            return Err(ShapeError::Length { operand: "matrix", wanted, given: data.len() });
-        }
+        check_room("matrix", Layout { rows, cols, row_stride, col_stride }.extent()?, data.len())?;
         Ok(Mat { ptr: NonNull::from(data).cast(), rows, cols, row_stride, col_stride, lifetime: PhantomData })
     }
 

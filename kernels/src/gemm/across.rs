@@ -5,7 +5,7 @@
 
 use super::blocking::widest;
 use super::each::each;
-use super::microkernel::Tile;
+use super::microkernel::{InnerLoop, Tile, loop_of, no_loop};
 use crate::simd::{Kernel, Simd};
 
 /// The widest of these tiles for so many rows, in vectors; 0: none. Columns may be `colliding`: drive each other out of the first-level cache.
@@ -32,28 +32,25 @@ const fn is_made<S: Simd>(rows: usize, width: usize) -> bool {
     width <= across_width::<S>(rows, false) || width <= across_width::<S>(rows, true)
 }
 
-/// Sums a tile of `rows` by `width` vectors into `tile.c`.
-///
-/// # Safety
-/// The tile is as an [`InnerLoop`](super::microkernel::InnerLoop) wants it, at most [`across_width`] wide of either kind; its rows of A lie along and B across.
+/// The inner loop for a tile of `rows` by `width` vectors, at most [`across_width`] wide of either kind, whose rows of A lie along and B across.
 #[inline(never)]
-pub(super) unsafe fn sum_across<S: Simd>(simd: S, rows: usize, width: usize, tile: &Tile) {
-    macro_rules! call {
-        ($($rows:literal)* ; $widths:tt) => { call!(@ $($rows $widths)*) };
+pub(super) fn across_loop<S: Simd>(_: S, rows: usize, width: usize, tile: &Tile) -> InnerLoop {
+    macro_rules! by_size {
+        ($($rows:literal)* ; $widths:tt) => { by_size!(@ $($rows $widths)*) };
         (@ $($rows:literal [$($width:literal)*])*) => {
             match (rows, width) {
                 $($(($rows, $width) if const { is_made::<S>($rows, $width) } => {
                     if tile.last < S::LANES {
-                        simd.vectorize(Across::<$rows, $width, true>(tile))
+                        loop_of!(S, Across::<$rows, $width, true>)
                     } else {
-                        simd.vectorize(Across::<$rows, $width, false>(tile))
+                        loop_of!(S, Across::<$rows, $width, false>)
                     }
                 })*)*
-                _ => debug_assert!(false, "no tile of {rows} rows by {width} vectors of columns"),
+                _ => no_loop(rows, width),
             }
         };
     }
-    call!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; [1 2 3])
+    by_size!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; [1 2 3])
 }
 
 /// `PARTIAL`: the last vector has fewer columns than lanes.
@@ -71,7 +68,7 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Across<'_
             let mut sums = [[simd.splat(0.0); MR]; NV];
             let mut a = tile.a.wrapping_add(start);
             let mut b = tile.b.wrapping_add(start);
-            // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of `sum_across` promises every element of the tile's rows and columns for all of
+            // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of an `InnerLoop` promises every element of the tile's rows and columns for all of
             // `k`; pointers past the last one are made with wrapping arithmetic and not read.
             unsafe {
                 // Some steps of k for all sums: vector by vector, each element of A from memory, so that registers are left for the turning.

@@ -45,9 +45,12 @@ pub enum Epilogue<'a> {
 }
 
 impl Epilogue<'_> {
-    /// `Ok` if the operands have the shapes that a product with an `m × n` matrix wants.
+    /// Whether the operands have the shapes that a product with `m × n` sums wants, which every product asks.
+    ///
+    /// # Errors
+    /// [`ShapeError`] names the operand, what was wanted and what was given.
     #[inline(always)]
-    pub(super) fn check(&self, m: usize, n: usize) -> Result<(), ShapeError> {
+    pub fn check(&self, m: usize, n: usize) -> Result<(), ShapeError> {
         match self {
             Epilogue::Store | Epilogue::Accumulate { .. } => Ok(()),
             Epilogue::Bias { bias, .. } => check_length("bias", n, bias.len()),

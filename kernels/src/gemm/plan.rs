@@ -3,17 +3,17 @@
 use super::epilogue::{Epilogue, Finish, Target};
 use super::loops::{Operands, SmallPlan, Steps};
 use super::pack::Operand;
-use super::{TO_LINE, check_room, first_line, gemm, gemm_scratch_len};
+use super::{TO_LINE, first_line, gemm, gemm_scratch_len};
 use crate::isa::Isa;
 use crate::layout::Layout;
-use crate::matrix::{Mat, MatMut, ShapeError, check_dimension};
+use crate::matrix::{Mat, MatMut, ShapeError, check_dimension, check_room};
 use crate::simd::{Kernel, Simd};
 use core::fmt;
 
 /// A [`gemm`] whose operands always have the same shapes and strides: what is to be checked and chosen is, once.
 ///
-/// For products of a few hundred nanoseconds and less, which take about half as long as with [`gemm`]; for large ones it makes no difference. A plan may be
-/// used by many threads at once.
+/// For products of a few hundred nanoseconds and less, which save 10 to 20 (a quarter of the smallest); for large ones it makes no difference. A plan may be used
+/// by many threads at once.
 ///
 /// # Math
 /// # Numerics

@@ -3,9 +3,9 @@
 use super::blocking::{K_BLOCK, MAX_LANES, MAX_NC, STREAM_ROWS, STREAM_SUMS, SUM_ROWS};
 
 /// The parts of the scratch for a product of `m × k` by `k × n`, in elements, as the packed way needs them. The others share them: strips keep sums, chains
-/// and a copied panel in the first; columns that are copied before they are turned lie in the first two, their sums in the third; streams keep theirs at
+/// and a copied panel in the first; columns that are copied before they are turned lie in the first two, sums of turned ones behind these (beyond the third, if they are many); streams keep theirs at
 /// the beginning.
-pub(super) struct Layout {
+pub(super) struct Parts {
     /// A packed block of B: `k_block × n` columns, up to `MAX_NC`, padded to whole tiles.
     pub b: usize,
     /// The packed rows of A of one tile, or its packed columns, padded to whole vectors.
@@ -15,17 +15,17 @@ pub(super) struct Layout {
 }
 
 /// For the loops in their order.
-pub(super) const fn layout(m: usize, k: usize, n: usize) -> Layout {
+pub(super) const fn parts(m: usize, k: usize, n: usize) -> Parts {
     // Not `k_block_len`, which falls where one block becomes two: scratch for a batch must be enough for a smaller one.
     let k_block = min(k, K_BLOCK);
     let cols = min(n, MAX_NC).next_multiple_of(2 * MAX_LANES);
     // At most `STREAM_SUMS` sums of columns padded to whole vectors.
     let stream = 2 * min(min(m, STREAM_ROWS) * min(n, STREAM_SUMS).next_multiple_of(MAX_LANES), STREAM_SUMS);
     let sums = if k > K_BLOCK { min(m, SUM_ROWS) * cols } else { 0 };
-    Layout { b: k_block * cols, a: MAX_LANES * a_row_len(k_block), sums: if sums > stream { sums } else { stream } }
+    Parts { b: k_block * cols, a: MAX_LANES * a_row_len(k_block), sums: if sums > stream { sums } else { stream } }
 }
 
-/// Most tiles of rows that each turn the columns of B for themselves, whose sums lie behind all but the sums of a [`layout`].
+/// Most tiles of rows that each turn the columns of B for themselves, whose sums lie behind the first two [`parts`].
 pub(super) const MOST_TILES: usize = 9;
 
 /// Elements from row to row of packed rows of A: an odd number of cache lines, so that the rows of a tile spread over all sets
@@ -37,8 +37,8 @@ pub(super) const fn a_row_len(k: usize) -> usize {
 /// Enough for the loops in either order, for every smaller product too, and quickly computed: each product asks.
 pub(super) const fn len(m: usize, k: usize, n: usize) -> usize {
     let longer = max(m, n);
-    let Layout { b, a, sums: stream } = layout(STREAM_ROWS, min(k, K_BLOCK), longer);
-    let sums = if k > K_BLOCK { max(layout(m, k, n).sums, layout(n, k, m).sums) } else { 0 };
+    let Parts { b, a, sums: stream } = parts(STREAM_ROWS, min(k, K_BLOCK), longer);
+    let sums = if k > K_BLOCK { max(parts(m, k, n).sums, parts(n, k, m).sums) } else { 0 };
     b + a + max(stream, sums)
 }
 
@@ -63,7 +63,7 @@ mod tests {
             for k in [1, 100, 512, 513, 2000] {
                 for n in 1..200usize {
                     let cols = (vectors * MAX_LANES).min(n.next_multiple_of(MAX_LANES));
-                    let Layout { b, a, .. } = layout(m, k, n);
+                    let Parts { b, a, .. } = parts(m, k, n);
                     assert!(b + a + m * cols <= len(m, k, n), "{m}×{k}×{n}");
                 }
             }
@@ -77,7 +77,7 @@ mod tests {
             for k in sizes {
                 for n in sizes {
                     let len = len(m, k, n);
-                    for Layout { b, a, sums } in [layout(m, k, n), layout(n, k, m)] {
+                    for Parts { b, a, sums } in [parts(m, k, n), parts(n, k, m)] {
                         assert!(b + a + sums <= len, "{m}×{k}×{n}");
                     }
                     for smaller in [(m - 1, k, n), (m, k - 1, n), (m, k, n - 1)] {

@@ -101,7 +101,7 @@ impl Owned {
     }
 
     pub fn layout(&self) -> Layout {
-        Layout { rows: self.rows, cols: self.cols, row_stride: self.row_stride, col_stride: self.col_stride }
+        self.view().layout()
     }
 
     pub fn view(&self) -> Mat<'_> {

@@ -6,7 +6,7 @@ use super::super::blocking::{
 };
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
-use super::super::scratch::{Layout, a_row_len, layout};
+use super::super::scratch::{Parts, a_row_len, parts};
 use super::{Loops, Panels};
 use crate::caches::second_level_bytes;
 use crate::simd::Simd;
@@ -18,7 +18,7 @@ impl<S: Simd> Loops<'_, S> {
     /// That of [`run`](Self::run).
     #[inline(always)]
     pub(super) unsafe fn run_packed(&self) {
-        let Layout { b: b_len, a: a_len, .. } = layout(self.m, self.k, self.n);
+        let Parts { b: b_len, a: a_len, .. } = parts(self.m, self.k, self.n);
         let (packed_b, packed_a, sums) =
             (self.scratch, self.scratch.wrapping_add(b_len), self.scratch.wrapping_add(b_len + a_len));
         let k_block = k_block_len(self.k).max(1);

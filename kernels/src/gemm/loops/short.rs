@@ -2,7 +2,7 @@
 
 use super::super::blocking::{MAX_NC, SUMS, pages_apart, rows_collide};
 use super::super::pack::{Operand, pack_panel};
-use super::super::scratch::{Layout, layout};
+use super::super::scratch::{Parts, parts};
 use super::super::short::Short;
 use super::Loops;
 use crate::caches::second_level_bytes;
@@ -16,7 +16,7 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     pub(super) unsafe fn run_short(&self) {
         let (in_c, stores) = (self.sums_in_c(), self.stores_in_c());
-        let Layout { b: b_len, a: a_len, sums: sums_len } = layout(self.m, self.k, self.n);
+        let Parts { b: b_len, a: a_len, sums: sums_len } = parts(self.m, self.k, self.n);
         let sums = self.scratch.wrapping_add(b_len);
         let mut max_cols = if in_c { self.n } else { self.n.min(MAX_NC) };
         let max_rows = match self.c_as_seen().row_stride {

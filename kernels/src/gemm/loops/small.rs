@@ -4,7 +4,7 @@ use super::super::blocking::{K_BLOCK, STREAM_ROWS, Tiling, flat, pages_apart, ru
 use super::super::epilogue::{Block, Finish, Target, finish_block};
 use super::super::microkernel::{InnerLoop, Tile, choose, inner_loop};
 use super::super::pack::Operand;
-use super::super::scratch::{Layout as Scratch, layout};
+use super::super::scratch::{Parts, parts};
 use super::super::short::{Short, is_short};
 use super::{Factor, Loops, Panels, Product, panels};
 use crate::layout::Layout;
@@ -25,9 +25,10 @@ impl Kernel for Small<'_, '_, '_> {
         };
         let (m, k, n) = (c.rows(), a.cols(), c.cols());
         // (For so many rows the scratch has room.)
-        if m > STREAM_ROWS && plan.sums_len::<S>(finish) > 0 {
-            let Scratch { b, a, sums } = layout(m, k, n);
-            if plan.sums_len::<S>(finish) > b + a + sums {
+        let sums_len = plan.sums_len::<S>(finish);
+        if m > STREAM_ROWS && sums_len > 0 {
+            let Parts { b, a, sums } = parts(m, k, n);
+            if sums_len > b + a + sums {
                 return false;
             }
         }
@@ -130,8 +131,20 @@ impl SmallPlan {
     /// Elements of scratch that it takes.
     #[inline(always)]
     pub fn sums_len<S: Simd>(&self, finish: &Finish) -> usize {
-        let padded = self.vectors * S::LANES;
+        let padded = self.padded::<S>();
         if apart(finish, self.cols < padded) { self.rows * padded } else { 0 }
+    }
+
+    /// Columns of C, to the end of their last vector.
+    #[inline(always)]
+    fn padded<S: Simd>(&self) -> usize {
+        self.vectors * S::LANES
+    }
+
+    /// Elements from row to row of sums that lie `apart` from C, in whole vectors, or in it.
+    #[inline(always)]
+    fn sums_row_stride<S: Simd>(&self, apart: bool) -> usize {
+        if apart { self.padded::<S>() } else { self.c_row_stride }
     }
 
     /// The product.
@@ -143,9 +156,9 @@ impl SmallPlan {
     pub unsafe fn run<S: Simd>(&self, simd: S, operands: &Operands<'_>) {
         let &Operands { a, b, c, finish, scratch } = operands;
         let SmallPlan { rows, k, cols, .. } = *self;
-        let padded = self.vectors * S::LANES;
-        let apart = apart(finish, cols < padded);
-        let (sums, sums_row_stride) = if apart { (scratch, padded) } else { (c.0.ptr.cast_mut(), self.c_row_stride) };
+        let apart = apart(finish, cols < self.padded::<S>());
+        let (sums, sums_row_stride) =
+            (if apart { scratch } else { c.0.ptr.cast_mut() }, self.sums_row_stride::<S>(apart));
         if self.way == Way::Short {
             let a = Operand { ptr: a, row_stride: self.a_row_stride, col_stride: self.a_col_stride };
             let b = Operand { ptr: b, row_stride: self.b_row_stride, col_stride: 1 };
@@ -153,8 +166,7 @@ impl SmallPlan {
             // SAFETY: the caller's promise.
             unsafe { short.run(simd) }
         } else {
-            let at = Tile { a, b, c: sums, c_row_stride: sums_row_stride, ..Tile::EMPTY };
-            self.each_step(simd, at, apart, |tile, [from_a, from_b, from_c], sum| {
+            self.each_step(simd, apart, |tile, [from_a, from_b, from_c], sum| {
                 (tile.a, tile.b, tile.c) = (a.wrapping_add(from_a), b.wrapping_add(from_b), sums.wrapping_add(from_c));
                 // SAFETY: the caller's promise; the tiles lie inside the product.
                 tile.for_each(|tile| unsafe { sum(tile) });
@@ -175,8 +187,7 @@ impl SmallPlan {
         if self.way == Way::Short {
             return None;
         }
-        let at = Tile { c_row_stride: self.c_row_stride, ..Tile::EMPTY };
-        self.each_step(simd, at, false, |&mut tile, from, sum| {
+        self.each_step(simd, false, |&mut tile, from, sum| {
             if let Some(step) = steps.steps.get_mut(count) {
                 *step = Some(Step { tile, from, sum });
             }
@@ -185,20 +196,25 @@ impl SmallPlan {
         (count <= MOST_STEPS).then_some(steps)
     }
 
-    /// Calls `step` with tiles of the same size, but for their operands; with where these begin, in elements of each; and with the loop that sums one. `at` says
-    /// where sums go, `apart` whether there is room for whole vectors.
+    /// Calls `step` with tiles of the same size, but for their operands; with where these begin, in elements of each; and with the loop that sums one. Sums go to
+    /// C or `apart`.
     #[inline(always)]
-    fn each_step<S: Simd>(
-        &self,
-        simd: S,
-        at: Tile,
-        apart: bool,
-        mut step: impl FnMut(&mut Tile, [usize; 3], InnerLoop),
-    ) {
+    fn each_step<S: Simd>(&self, simd: S, apart: bool, mut step: impl FnMut(&mut Tile, [usize; 3], InnerLoop)) {
         let SmallPlan { way, rows, k, cols, vectors, a_row_stride, a_col_stride, b_row_stride, .. } = *self;
         let last = cols - (vectors - 1) * S::LANES;
         let c_last = if apart { S::LANES } else { last };
-        let mut tile = Tile { k, k_block: k, a_row_stride, a_col_stride, b_stride: b_row_stride, last, c_last, ..at };
+        let c_row_stride = self.sums_row_stride::<S>(apart);
+        let mut tile = Tile {
+            k,
+            k_block: k,
+            a_row_stride,
+            a_col_stride,
+            b_stride: b_row_stride,
+            c_row_stride,
+            last,
+            c_last,
+            ..Tile::EMPTY
+        };
         if way == Way::Tile {
             let sum = choose(simd, rows, vectors, &tile);
             return step(&mut tile, [0; 3], sum);
@@ -221,7 +237,7 @@ impl SmallPlan {
                 } else {
                     tile.down(run.len, run.times);
                 }
-                let from = [run.start.wrapping_mul(a_row_stride), jc, run.start * tile.c_row_stride + jc];
+                let from = [run.start.wrapping_mul(a_row_stride), jc, run.start * c_row_stride + jc];
                 let sum = inner_loop(simd, run.len, width, &tile);
                 step(&mut tile, from, sum);
             }

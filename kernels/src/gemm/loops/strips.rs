@@ -2,7 +2,7 @@
 
 use super::super::blocking::{balanced, copying_rows, k_block_len, pair_width, rows_collide, tile_rows};
 use super::super::microkernel::{ASKED_COLS, Ask, Lies, Tile, sum_tile};
-use super::super::scratch::{Layout, layout};
+use super::super::scratch::{Parts, parts};
 use super::Loops;
 use crate::simd::Simd;
 
@@ -26,7 +26,7 @@ impl<S: Simd> Loops<'_, S> {
         } else {
             self.waits() && self.k >= LEAST_K
         };
-        let Layout { b, .. } = layout(self.m, self.k, self.n);
+        let Parts { b, .. } = parts(self.m, self.k, self.n);
         wants && self.m > tile_rows(S::TILE_ROWS, 2) && 2 * self.m * STRIP + COPIED_ROWS * 2 * S::LANES <= b
     }
 

@@ -1,10 +1,10 @@
 //! A B that lies in columns, for few rows: turned on the way to the registers.
 
-use super::super::across::{across_rows, across_width, sum_across};
+use super::super::across::{across_loop, across_rows, across_width};
 use super::super::blocking::{MAX_LANES, k_block_len, multiplies_at_half_rate, pages_apart, rows_collide, runs};
-use super::super::microkernel::{Lies, Tile, sum_tile};
+use super::super::microkernel::{Lies, Tile, inner_loop};
 use super::super::pack::pack_rows;
-use super::super::scratch::{Layout, MOST_TILES, a_row_len, layout, len};
+use super::super::scratch::{MOST_TILES, Parts, a_row_len, len, parts};
 use super::Loops;
 use crate::simd::Simd;
 
@@ -74,7 +74,7 @@ impl<S: Simd> Loops<'_, S> {
     /// Elements of scratch before the sums that C cannot hold.
     #[inline(always)]
     fn columns_room(&self) -> usize {
-        let Layout { b, a, .. } = layout(self.m, self.k, self.n);
+        let Parts { b, a, .. } = parts(self.m, self.k, self.n);
         b + a
     }
 
@@ -145,13 +145,10 @@ impl<S: Simd> Loops<'_, S> {
                     tile.a = a.at(run.start, 0).ptr;
                     tile.c = to.wrapping_add(run.start * to_row_stride);
                     tile.down(run.len, run.times);
-                    if across > 0 {
-                        // SAFETY: the tiles lie inside the product, their sums in C or in the scratch, which has room for them (asserted above; test `tiles_that_turn_have_room`).
-                        tile.for_each(|tile| unsafe { sum_across(self.simd, run.len, width, tile) });
-                    } else {
-                        // SAFETY: as above.
-                        unsafe { sum_tile(self.simd, run.len, width, &mut tile) }
-                    }
+                    let sum = if across > 0 { across_loop } else { inner_loop }(self.simd, run.len, width, &tile);
+                    // SAFETY: the tiles lie inside the product, their sums in C or in the scratch, which has room for them (asserted above; test
+                    // `tiles_that_turn_have_room`).
+                    tile.for_each(|tile| unsafe { sum(tile) });
                 }
             }
             if !in_c {

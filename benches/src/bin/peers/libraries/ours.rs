@@ -11,29 +11,37 @@ use steadynet_kernels::{
 
 struct Ours {
     setting: Setting,
-    packed: bool,
+    made: Made,
 }
 
-/// On the calling thread, however many there are.
-struct Planned {
-    setting: Setting,
+/// What is made ahead.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    Nothing,
+    Packed,
+    /// For the calling thread alone, however many there are.
+    Plan,
 }
 
 pub fn open(setting: Setting) -> Opened {
-    Ok(Box::new(Ours { setting, packed: false }))
+    Ok(Box::new(Ours { setting, made: Made::Nothing }))
 }
 
 pub fn open_packed(setting: Setting) -> Opened {
-    Ok(Box::new(Ours { setting, packed: true }))
+    Ok(Box::new(Ours { setting, made: Made::Packed }))
 }
 
 pub fn open_planned(setting: Setting) -> Opened {
-    Ok(Box::new(Planned { setting }))
+    Ok(Box::new(Ours { setting, made: Made::Plan }))
 }
 
 impl Library for Ours {
     fn name(&self) -> &'static str {
-        if self.packed { "steadynet-packed" } else { "steadynet" }
+        match self.made {
+            Made::Nothing => "steadynet",
+            Made::Packed => "steadynet-packed",
+            Made::Plan => "steadynet-plan",
+        }
     }
 
     fn kind(&self) -> Kind {
@@ -41,15 +49,24 @@ impl Library for Ours {
     }
 
     fn prepared(&self) -> bool {
-        self.packed
+        self.made != Made::Nothing
     }
 
     fn prepare<'a>(&'a self, operands: &'a Product) -> Option<Call<'a>> {
         let shape = operands.shape;
         let (a, b) = operands.views().ok()?;
         let isa = self.setting.isa;
-        let mut memory = Operand::random(if self.packed { packed_len(shape.k, shape.n) } else { 0 }, 0).ok()?;
-        if self.packed {
+        if self.made == Made::Plan {
+            let c = Layout::row_major(shape.m, shape.n);
+            let plan = GemmPlan::new(isa, a.layout(), b.layout(), c).ok()?;
+            let mut scratch = Operand::random(plan.scratch_len(), 0).ok()?;
+            return Some(plain(move |c| {
+                plan.run(&operands.a, &operands.b, c, Epilogue::Store, &mut scratch).expect("lengths that agree");
+            }));
+        }
+        let packed = self.made == Made::Packed;
+        let mut memory = Operand::random(if packed { packed_len(shape.k, shape.n) } else { 0 }, 0).ok()?;
+        if packed {
             PackedMatrix::pack(isa, b, &mut memory).ok()?;
         }
         if self.setting.threads == 1 {
@@ -83,30 +100,6 @@ impl Library for Ours {
                     product.run(a, b, c, Epilogue::Store).expect("shapes that agree");
                 });
             });
-        }))
-    }
-}
-
-impl Library for Planned {
-    fn name(&self) -> &'static str {
-        "steadynet-plan"
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Ours
-    }
-
-    fn prepared(&self) -> bool {
-        true
-    }
-
-    fn prepare<'a>(&'a self, operands: &'a Product) -> Option<Call<'a>> {
-        let (a, b) = operands.views().ok()?;
-        let c = Layout::row_major(operands.shape.m, operands.shape.n);
-        let plan = GemmPlan::new(self.setting.isa, a.layout(), b.layout(), c).ok()?;
-        let mut scratch = Operand::random(plan.scratch_len(), 0).ok()?;
-        Some(plain(move |c| {
-            plan.run(&operands.a, &operands.b, c, Epilogue::Store, &mut scratch).expect("lengths that agree");
         }))
     }
 }
