@@ -6,9 +6,9 @@ use super::pack::Operand;
 use crate::activation::{Activation, Function, with_function};
 use crate::matrix::{Mat, MatMut, ShapeError, check_dimension, check_length};
 use crate::optimizer::{MAX_STATES, Rule, Update, with_rule};
-use crate::simd::{Kernel, Simd, Twice};
+use crate::simd::{Kernel, Simd};
 use core::marker::PhantomData;
-use view::{Along, Down, Rows, Turned, Vector, View, four, load};
+use view::{Along, Down, Four, Turned, Vector, View, four, load};
 
 /// What a product does with each sum `s[i,j] = Σₚ a[i,p]·b[p,j]`.
 #[derive(Debug)]
@@ -306,42 +306,37 @@ fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: &E) {
         }
         return;
     }
-    // Elements of rows lie side by side, as they mostly do. Four vectors at once, of four rows or of one, hide each other's latency.
+    // Elements of rows lie side by side, as they mostly do. Four vectors at once hide each other's latency: of four rows, or of the quarters of a row that is left.
     let (rows, cols) = (block.rows - block.rows % 4, block.cols - block.cols % S::LANES);
-    macro_rules! down_four_rows {
-        ($i:expr, $j:expr, $count:expr) => {{
-            let count = $count;
-            let view = Rows { simd, row: block.row + $i, col: block.col + $j, count };
-            // SAFETY: as above.
-            unsafe { through(view, view.load_at(block.sums_at($i, $j), block.sums_row_stride), c, element) }
-        }};
-    }
-    for i in (0..rows).step_by(4) {
-        for j in (0..cols).step_by(S::LANES) {
-            down_four_rows!(i, j, S::LANES);
+    let quarter = block.cols / (4 * S::LANES) * S::LANES;
+    let mut start = 0;
+    while start < block.rows {
+        let four_rows = start < rows;
+        let (end, whole, quarter) = if four_rows { (rows, cols, None) } else { (start + 1, quarter, Some(quarter)) };
+        macro_rules! four {
+            ($i:expr, $j:expr, $count:expr) => {{
+                let view = Four { simd, row: block.row + $i, col: block.col + $j, count: $count, apart: quarter };
+                // SAFETY: as above.
+                unsafe { through(view, view.load_at(block.sums_at($i, $j), block.sums_row_stride), c, element) }
+            }};
         }
-        if cols < block.cols {
-            down_four_rows!(i, cols, block.cols - cols);
+        for i in (start..end).step_by(4) {
+            for j in (0..whole).step_by(S::LANES) {
+                four!(i, j, S::LANES);
+            }
+            if four_rows && cols < block.cols {
+                four!(i, cols, block.cols - cols);
+            }
         }
-    }
-    macro_rules! along_row {
-        ($simd:expr, $i:expr, $j:expr, $count:expr) => {{
-            let (simd, count) = ($simd, $count);
-            let view = Along::<_, true> { simd, row: block.row + $i, col: block.col + $j, count };
-            // SAFETY: as above.
-            unsafe { through(view, load(simd, block.sums_at($i, $j), count), c, element) }
-        }};
-    }
-    for i in rows..block.rows {
-        let mut j = 0;
-        while block.cols - j >= 4 * S::LANES {
-            along_row!(Twice(Twice(simd)), i, j, 4 * S::LANES);
-            j += 4 * S::LANES;
+        if !four_rows {
+            for j in (4 * whole..block.cols).step_by(S::LANES) {
+                let count = S::LANES.min(block.cols - j);
+                let view = Along::<S, true> { simd, row: block.row + start, col: block.col + j, count };
+                // SAFETY: as above.
+                unsafe { through(view, load(simd, block.sums_at(start, j), count), c, element) }
+            }
         }
-        while j < block.cols {
-            along_row!(simd, i, j, S::LANES.min(block.cols - j));
-            j += S::LANES;
-        }
+        start = end;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The inner loops: one tile of C, `MR` rows by `NV` vectors, held in registers over a block of `k`.
 
+use super::across::across_width;
 use super::blocking::{copying_rows, tile_rows};
 use super::paired::{can_pair, choose_paired, has_pairs};
 use super::wide::choose_wide;
@@ -236,7 +237,7 @@ fn choose_for<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &Tile) -
     let tall = const { NV == 2 && MR >= copying_rows::<S>() };
     macro_rules! sum {
         ($read:ident, $ask:ident) => {{
-            let sum: InnerLoop = if tile.a_row_stride == 1 {
+            let sum: InnerLoop = if tile.a_row_stride == 1 || const { $read >= ACROSS && always_across::<S>(MR) } {
                 loop_of!(S, Sum::<MR, NV, $read, $ask, true>)
             } else {
                 loop_of!(S, Sum::<MR, NV, $read, $ask, false>)
@@ -245,6 +246,7 @@ fn choose_for<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &Tile) -
         }};
     }
     if const { NV <= 2 && MR <= turned_rows::<S>(NV) } && tile.b_lies == Lies::Across {
+        debug_assert!(tile.a_row_stride == 1 || !always_across::<S>(MR), "there is another tile for rows of A");
         if partial { sum!(ACROSS_PARTIAL, NOTHING) } else { sum!(ACROSS, NOTHING) }
     } else if const { can_pair::<S>(MR, NV) } && has_pairs(tile) {
         choose_paired::<S, MR, NV>(simd, tile)
@@ -268,6 +270,11 @@ fn choose_for<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &Tile) -
 /// [`Simd::TURNED_ROWS`] of a width, which may be one that is never turned.
 const fn turned_rows<S: Simd>(width: usize) -> usize {
     if width <= 2 { S::TURNED_ROWS[width - 1] } else { 0 }
+}
+
+/// Whether [`across_loop`](super::across::across_loop) has all tiles of so many rows that lie along.
+const fn always_across<S: Simd>(rows: usize) -> bool {
+    across_width::<S>(rows, false) > 0 && across_width::<S>(rows, true) > 0
 }
 
 /// Vectors of B as they lie.

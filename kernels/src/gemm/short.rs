@@ -48,7 +48,7 @@ pub(super) struct Short {
     pub rows: usize,
     pub k: usize,
     pub a: Operand,
-    /// One of its strides is 1.
+    /// Its columns lie side by side.
     pub b: Operand,
     pub cols: usize,
     /// Where the sums go, row-major.
@@ -63,7 +63,7 @@ impl Short {
     /// `rows × k` elements of A and `k × cols` of B are readable, `rows × cols` of `c` are writable, and [`is_short`] said so of `k`.
     #[inline(always)]
     pub unsafe fn run<S: Simd>(&self, simd: S) {
-        if self.k == 1 && self.b.col_stride == 1 && self.cols > 2 * short_width::<S>(1) * S::LANES {
+        if self.k == 1 && self.cols > 2 * short_width::<S>(1) * S::LANES {
             return simd.vectorize(OuterProduct(self));
         }
         let vectors = self.cols.div_ceil(S::LANES);
@@ -85,18 +85,11 @@ impl Short {
     /// As [`run_panel`](Self::run_panel).
     #[inline(always)]
     unsafe fn run_as<S: Simd, const K: usize, const NV: usize>(&self, simd: S) {
-        let turned = self.b.col_stride != 1;
         // (How A lies makes a difference to rows that take turns.)
         if const { together::<S>(K, NV) > 1 } && self.a.col_stride != 1 {
-            if turned {
-                simd.vectorize(Panel::<K, NV, true, false>(self))
-            } else {
-                simd.vectorize(Panel::<K, NV, false, false>(self))
-            }
-        } else if turned {
-            simd.vectorize(Panel::<K, NV, true, true>(self))
+            simd.vectorize(Panel::<K, NV, false>(self))
         } else {
-            simd.vectorize(Panel::<K, NV, false, true>(self))
+            simd.vectorize(Panel::<K, NV, true>(self))
         }
     }
 
@@ -122,12 +115,10 @@ impl Short {
     }
 }
 
-/// `K` rows of B of `NV` vectors; `ACROSS`: B lies in columns, which are turned; `A_ALONG`: A lies in rows.
-struct Panel<'a, const K: usize, const NV: usize, const ACROSS: bool, const A_ALONG: bool>(&'a Short);
+/// `K` rows of B of `NV` vectors; `A_ALONG`: A lies in rows.
+struct Panel<'a, const K: usize, const NV: usize, const A_ALONG: bool>(&'a Short);
 
-impl<const K: usize, const NV: usize, const ACROSS: bool, const A_ALONG: bool> Kernel
-    for Panel<'_, K, NV, ACROSS, A_ALONG>
-{
+impl<const K: usize, const NV: usize, const A_ALONG: bool> Kernel for Panel<'_, K, NV, A_ALONG> {
     type Output = ();
 
     #[inline(always)]
@@ -139,20 +130,9 @@ impl<const K: usize, const NV: usize, const ACROSS: bool, const A_ALONG: bool> K
         unsafe {
             for v in 0..NV {
                 let whole = v + 1 < NV || last == S::LANES;
-                let lanes = if whole { S::LANES } else { last };
-                if const { ACROSS } {
-                    for p in (0..K).step_by(4) {
-                        let from = b.at(p, v * S::LANES).ptr;
-                        let turned = simd.load_columns(from, b.col_stride, lanes, 4.min(K - p));
-                        for (row, turned) in panel[p..].iter_mut().zip(turned) {
-                            row[v] = turned;
-                        }
-                    }
-                } else {
-                    for (p, row) in panel.iter_mut().enumerate() {
-                        let from = b.at(p, v * S::LANES).ptr;
-                        row[v] = if whole { simd.load(from) } else { simd.load_first(from, lanes) };
-                    }
+                for (p, row) in panel.iter_mut().enumerate() {
+                    let from = b.at(p, v * S::LANES).ptr;
+                    row[v] = if whole { simd.load(from) } else { simd.load_first(from, last) };
                 }
             }
             let (mut a, mut left) = (a, rows);

@@ -87,31 +87,33 @@ impl<V: View> View for Turned<V> {
     }
 }
 
-/// `count` elements side by side of each of four rows of C, as one vector: a row after the other.
+/// Four vectors as one, `count` elements each, side by side in every operand: one below the other in four rows, or so far `apart` in one.
 #[derive(Clone, Copy)]
-pub(super) struct Rows<S> {
+pub(super) struct Four<S> {
     pub simd: S,
     pub row: usize,
     pub col: usize,
     pub count: usize,
+    pub apart: Option<usize>,
 }
 
-impl<S: Simd> Rows<S> {
-    /// The four rows that begin at `ptr`.
+impl<S: Simd> Four<S> {
+    /// The vectors that begin at `ptr`.
     /// # Safety
     /// `count` elements of each are readable.
     #[inline(always)]
     pub unsafe fn load_at(self, ptr: *const f32, row_stride: usize) -> Vector<Self> {
-        let mut rows = [self.simd.splat(0.0); 4];
-        for (q, row) in rows.iter_mut().enumerate() {
+        let apart = self.apart.unwrap_or(row_stride);
+        let mut vectors = [self.simd.splat(0.0); 4];
+        for (q, vector) in vectors.iter_mut().enumerate() {
             // SAFETY: the caller's promise.
-            *row = unsafe { load(self.simd, ptr.wrapping_add(q * row_stride), self.count) };
+            *vector = unsafe { load(self.simd, ptr.wrapping_add(q * apart), self.count) };
         }
-        four(rows)
+        four(vectors)
     }
 }
 
-impl<S: Simd> View for Rows<S> {
+impl<S: Simd> View for Four<S> {
     type Simd = Twice<Twice<S>>;
 
     #[inline(always)]
@@ -127,10 +129,11 @@ impl<S: Simd> View for Rows<S> {
     #[inline(always)]
     unsafe fn store(self, to: Target, value: Vector<Self>) {
         let Operand { ptr, row_stride, .. } = to.0.at(self.row, self.col);
+        let apart = self.apart.unwrap_or(row_stride);
         let ((a, b), (c, d)) = value;
-        for (q, row) in [a, b, c, d].into_iter().enumerate() {
+        for (q, vector) in [a, b, c, d].into_iter().enumerate() {
             // SAFETY: the caller promises the elements in view.
-            unsafe { store(self.simd, ptr.wrapping_add(q * row_stride).cast_mut(), row, self.count) }
+            unsafe { store(self.simd, ptr.wrapping_add(q * apart).cast_mut(), vector, self.count) }
         }
     }
 }
@@ -235,12 +238,11 @@ pub(super) unsafe fn store<S: Simd>(simd: S, ptr: *mut f32, value: S::F, count: 
 #[inline(always)]
 unsafe fn gather<S: Simd>(simd: S, ptr: *const f32, stride: usize, count: usize) -> S::F {
     let mut lanes = [0.0; MOST_LANES];
-    for (l, lane) in lanes.iter_mut().enumerate().take(count) {
-        // SAFETY: the caller promises element `l < count`.
-        *lane = unsafe { *ptr.wrapping_add(l * stride) };
+    // SAFETY: no vector is longer than `MOST_LANES`; the caller's promise.
+    unsafe {
+        copy_apart((ptr, stride), (lanes.as_mut_ptr(), 1), count);
+        simd.load(lanes.as_ptr())
     }
-    // SAFETY: no vector is longer than `MOST_LANES`.
-    unsafe { simd.load(lanes.as_ptr()) }
 }
 
 /// # Safety
@@ -248,11 +250,21 @@ unsafe fn gather<S: Simd>(simd: S, ptr: *const f32, stride: usize, count: usize)
 #[inline(always)]
 unsafe fn scatter<S: Simd>(simd: S, ptr: *mut f32, stride: usize, value: S::F, count: usize) {
     let mut lanes = [0.0; MOST_LANES];
-    // SAFETY: no vector is longer than `MOST_LANES`; the caller promises element `l < count`.
+    // SAFETY: no vector is longer than `MOST_LANES`; the caller's promise.
     unsafe {
         simd.store(lanes.as_mut_ptr(), value);
-        for (l, &lane) in lanes.iter().enumerate().take(count) {
-            *ptr.wrapping_add(l * stride) = lane;
-        }
+        copy_apart((lanes.as_ptr(), 1), (ptr, stride), count);
+    }
+}
+
+/// Copies elements that lie a stride apart to where they lie another apart. (A function of its own: else each epilogue would have a dozen copies of it.)
+///
+/// # Safety
+/// `count` elements are readable there and writable here.
+#[inline(never)]
+unsafe fn copy_apart((from, from_stride): (*const f32, usize), (to, to_stride): (*mut f32, usize), count: usize) {
+    for l in 0..count {
+        // SAFETY: the caller promises element `l < count`.
+        unsafe { *to.wrapping_add(l * to_stride) = *from.wrapping_add(l * from_stride) }
     }
 }

@@ -27,8 +27,8 @@ impl<S: Simd> Loops<'_, S> {
             _ if in_c => (second_level_bytes() / 8 / size_of::<f32>() / self.n).max(1),
             _ => (SUMS.min(a_len + sums_len) / max_cols.next_multiple_of(S::LANES)).max(1),
         };
-        // Columns of B that several blocks of rows meet are turned once.
-        let turns = self.b.col_stride != 1 && max_rows < self.m;
+        // Where B lies in columns, they are turned.
+        let turns = self.b.col_stride != 1;
         if turns {
             max_cols = max_cols.min(MAX_NC);
         }
