@@ -84,8 +84,8 @@ pub(super) fn equal_height<S: Simd>(rows: usize) -> usize {
 /// tiles of three could be as high.
 #[inline(always)]
 fn low<S: Simd>(rows: usize) -> bool {
-    let height = equal_height::<S>(rows);
-    2 * height < 10 && height <= S::TILE_ROWS.three && rows > S::TILE_ROWS.two
+    let low = |height| 2 * height < 10 && height <= S::TILE_ROWS.three;
+    rows > S::TILE_ROWS.two && low(equal_height::<S>(rows))
 }
 
 /// What decides how wide the tiles of a product are.
@@ -195,6 +195,34 @@ pub(super) fn tile_width<S: Simd>(tiling: Tiling, cols: usize) -> usize {
     }
 }
 
+/// Panels of B of the same width, one beside the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Panels {
+    /// Column where the first begins.
+    pub start: usize,
+    /// Vectors of a panel.
+    pub width: usize,
+    pub times: usize,
+}
+
+/// The panels from column `jc` of `n` on that have the same width; the last may be filled in part.
+#[inline(always)]
+pub(super) fn panels<S: Simd>(tiling: Tiling, jc: usize, n: usize) -> Panels {
+    let cols = n - jc;
+    let width = tile_width::<S>(tiling, cols);
+    let panel = width * S::LANES;
+    // Where a panel is followed by one of its width, so are all, until few vectors are left. (To ask for each takes as long as a tile of few rows.)
+    let few = (3 * width).max(widest(&S::TILE_ROWS.widest, tiling.rows)) * S::LANES;
+    let mut times = 1;
+    while (times + 1) * panel <= cols && tile_width::<S>(tiling, cols - times * panel) == width {
+        times += match cols.saturating_sub(times * panel + few) {
+            0 => 1,
+            many => many.div_ceil(panel),
+        };
+    }
+    Panels { start: jc, width, times }
+}
+
 /// Whether rows so many elements apart fall into the same few sets of a cache with 64 sets of 64-byte lines.
 pub(super) const fn rows_collide(row_stride: usize) -> bool {
     row_stride > 0 && row_stride.is_multiple_of(2048 / size_of::<f32>())
@@ -292,6 +320,45 @@ mod tests {
             }
         }
         assert_eq!(k_block_len(784), 392);
+    }
+
+    /// Panels of each width, asked for one after the other.
+    fn counted<S: Simd>(tiling: Tiling, cols: usize) -> Panels {
+        let width = tile_width::<S>(tiling, cols);
+        let panel = width * S::LANES;
+        let next_is_as_wide =
+            |times: &usize| (times + 1) * panel <= cols && tile_width::<S>(tiling, cols - times * panel) == width;
+        let more = (1..).take_while(next_is_as_wide).count();
+        Panels { start: 0, width, times: 1 + more }
+    }
+
+    fn panels_are_counted<S: Simd>() {
+        for rows in 1..50 {
+            for tallest in [usize::MAX, 5, 2] {
+                for (padded, flat) in [(false, false), (false, true), (true, false)] {
+                    let tiling = Tiling { rows, tallest, padded, flat };
+                    for cols in (1..200).chain((200..1500).step_by(7)) {
+                        assert_eq!(
+                            panels::<S>(tiling, 0, cols),
+                            counted::<S>(tiling, cols),
+                            "{rows} rows, {cols} columns"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn panels_of_a_width_are_counted_without_asking_for_each() {
+        panels_are_counted::<crate::simd::Portable>();
+        #[cfg(target_arch = "x86_64")]
+        {
+            panels_are_counted::<crate::simd::Avx2>();
+            panels_are_counted::<crate::simd::Avx512>();
+        }
+        #[cfg(target_arch = "aarch64")]
+        panels_are_counted::<crate::simd::Neon>();
     }
 
     #[test]

@@ -12,8 +12,8 @@ mod turning;
 pub(super) use small::{Operands, Small, SmallPlan, Steps};
 
 use super::blocking::{
-    K_BLOCK, MAX_LANES, Tiling, copying_rows, equal_height, flat, pages_apart, rows_collide, rows_pages_apart,
-    stores_keep_up, stream_rows, tile_rows, tile_width, widest,
+    K_BLOCK, MAX_LANES, Panels, Tiling, copying_rows, equal_height, flat, pages_apart, panels, rows_collide,
+    rows_pages_apart, stores_keep_up, stream_rows, tile_rows, widest,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::pack::Operand;
@@ -122,28 +122,6 @@ enum Way {
     Streamed,
     Strips,
     Packed,
-}
-
-/// Panels of B of the same width, one beside the other.
-#[derive(Clone, Copy)]
-struct Panels {
-    /// Column where the first begins.
-    start: usize,
-    /// Vectors of a panel.
-    width: usize,
-    times: usize,
-}
-
-/// The panels from column `jc` of `n` on that have the same width; the last may be filled in part.
-#[inline(always)]
-fn panels<S: Simd>(tiling: Tiling, jc: usize, n: usize) -> Panels {
-    let width = tile_width::<S>(tiling, n - jc);
-    let panel = width * S::LANES;
-    let mut times = 1;
-    while (times + 1) * panel <= n - jc && tile_width::<S>(tiling, n - jc - times * panel) == width {
-        times += 1;
-    }
-    Panels { start: jc, width, times }
 }
 
 /// The loops around the microkernel, for a product whose vectors run along the rows of B.

@@ -1,9 +1,9 @@
 //! Operands read as they lie.
 
-use super::super::blocking::{Run, SUMS, Tiling, k_block_len, pair_width, runs, tile_rows, tile_width};
+use super::super::blocking::{Panels, Run, SUMS, Tiling, k_block_len, pair_width, panels, runs, tile_rows, tile_width};
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::scratch::{Parts, parts};
-use super::{First, Loops, Panels};
+use super::{First, Loops};
 use crate::caches::{second_level_bytes, third_level_bytes};
 use crate::simd::Simd;
 
@@ -87,21 +87,21 @@ impl<S: Simd> Loops<'_, S> {
     /// That of [`run`](Self::run); all panels allow tiles of so many rows.
     #[inline(always)]
     unsafe fn run_in_rows(&self, tiling: Tiling, max_rows: usize, later: bool) {
-        let first_panels = super::panels::<S>(tiling, 0, self.n);
+        let first_panels = panels::<S>(tiling, 0, self.n);
         // 1. Tiles of rows, as equal as they come.
         for run in runs(self.m, max_rows) {
             for index in 0..run.times {
                 let rows = Run { start: run.start + index * run.len, times: 1, ..run };
                 // 2. Panels of B, as wide as a tile.
-                let mut panels = first_panels;
+                let mut now = first_panels;
                 loop {
                     // SAFETY: the tiles lie inside the product.
-                    unsafe { self.tiles_in_place(Source::B, rows, panels, !later) }
-                    let next = panels.start + panels.times * panels.width * S::LANES;
+                    unsafe { self.tiles_in_place(Source::B, rows, now, !later) }
+                    let next = now.start + now.times * now.width * S::LANES;
                     if next >= self.n {
                         break;
                     }
-                    panels = super::panels::<S>(tiling, next, self.n);
+                    now = panels::<S>(tiling, next, self.n);
                 }
                 if later {
                     // SAFETY: the rows lie inside the product, and their sums are complete.

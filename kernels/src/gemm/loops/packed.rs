@@ -1,13 +1,13 @@
 //! Operands copied block by block.
 
 use super::super::blocking::{
-    MAX_LANES, SUM_ROWS, Tiling, balanced, copying_rows, k_block_len, packed_cols, rows_collide, rows_that_stay,
-    tile_rows,
+    MAX_LANES, Panels, SUM_ROWS, Tiling, balanced, copying_rows, k_block_len, packed_cols, rows_collide,
+    rows_that_stay, tile_rows,
 };
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
 use super::super::scratch::{Parts, a_row_len, parts};
-use super::{Loops, Panels};
+use super::Loops;
 use crate::caches::second_level_bytes;
 use crate::simd::Simd;
 

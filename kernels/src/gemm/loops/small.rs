@@ -1,12 +1,12 @@
 //! Products of a few tiles.
 
-use super::super::blocking::{K_BLOCK, STREAM_ROWS, Tiling, flat, pages_apart, runs, tile_rows};
+use super::super::blocking::{K_BLOCK, Panels, STREAM_ROWS, Tiling, flat, pages_apart, panels, runs, tile_rows};
 use super::super::epilogue::{Block, Finish, Target, finish_block};
 use super::super::microkernel::{InnerLoop, Tile, choose, inner_loop};
 use super::super::pack::Operand;
 use super::super::scratch::{Parts, parts};
 use super::super::short::{Short, is_short};
-use super::{Factor, Loops, Panels, Product, panels};
+use super::{Factor, Loops, Product};
 use crate::layout::Layout;
 use crate::simd::{Kernel, Simd};
 
