@@ -1,6 +1,8 @@
 //! Products of a few tiles.
 
-use super::super::blocking::{K_BLOCK, Panels, STREAM_ROWS, Tiling, flat, pages_apart, panels, runs, tile_rows};
+use super::super::blocking::{
+    K_BLOCK, Panels, STREAM_ROWS, Tiling, flat, pages_apart, panels, runs, stores_keep_up, tile_rows,
+};
 use super::super::epilogue::{Block, Finish, Target, finish_block};
 use super::super::microkernel::{InnerLoop, Tile, choose, inner_loop};
 use super::super::pack::Operand;
@@ -84,9 +86,13 @@ impl SmallPlan {
         finish: &Finish,
         planned: bool,
     ) -> Option<SmallPlan> {
-        // B, and C, in elements: near whatever else there is.
+        // B, and C, in elements: near whatever else there is. One tile of rows has no choice either where B comes from the second-level cache, and streams.
         const MOST_B: usize = 1 << 13;
         const MOST_C: usize = 1 << 12;
+        const MOST_B_OF_A_TILE: usize = 1 << 15;
+        const MOST_C_OF_A_TILE: usize = 1 << 13;
+        // Rows that a B from there may stream past.
+        const MOST_IN_STREAM: usize = 3;
         // Wider products of several tiles of rows have another order.
         const MOST_COLS: usize = 256;
         // One tile is faster than a panel in registers from longer sums on.
@@ -102,10 +108,18 @@ impl SmallPlan {
         let padded = vectors * S::LANES;
         let partial = n < padded;
         let one_tile = matches!(vectors, 1..=4 | 8) && m <= tile_rows(S::TILE_ROWS, vectors);
-        let narrow = || n < MOST_COLS || n <= MOST_C && m <= tile_rows(S::TILE_ROWS, 2);
+        let a_tile = m <= tile_rows(S::TILE_ROWS, 2);
         // (In an order in which nothing overflows.)
-        let few = || m <= MOST_C && n <= MOST_C && m * n <= MOST_C && k * n <= MOST_B;
-        let small = || few() && !pages_apart(b.row_stride) && narrow();
+        let few = |b: usize, c: usize| m <= c && n <= c && m * n <= c && k * n <= b;
+        let streams = || m <= MOST_IN_STREAM && k * n > MOST_B && stores_keep_up::<S>();
+        let small = || {
+            let near = if a_tile {
+                few(MOST_B_OF_A_TILE, MOST_C_OF_A_TILE) && !streams()
+            } else {
+                n < MOST_COLS && few(MOST_B, MOST_C)
+            };
+            near && !pages_apart(b.row_stride)
+        };
         if !(one_tile || small()) {
             return None;
         }
