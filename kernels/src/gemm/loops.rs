@@ -12,7 +12,7 @@ mod turning;
 pub(super) use small::{Operands, Small, SmallPlan, Steps};
 
 use super::blocking::{
-    K_BLOCK, MAX_LANES, Panels, Tiling, copying_rows, equal_height, flat, pages_apart, panels, rows_collide,
+    Form, K_BLOCK, MAX_LANES, Panels, Tiling, copying_rows, equal_height, form, pages_apart, panels, rows_collide,
     rows_pages_apart, stores_keep_up, stream_rows, tile_rows, widest,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
@@ -406,8 +406,12 @@ impl<S: Simd> Loops<'_, S> {
     /// How panels of a B as it lies are cut.
     #[inline(always)]
     fn tiling(&self) -> Tiling {
-        let flat = self.sums_in_c() && flat::<S>(self.m, self.k, self.n) || self.c_collides();
-        Tiling { rows: self.m, tallest: self.tallest(), padded: self.packed, flat }
+        let form = match () {
+            () if self.c_collides() => Form::Low,
+            () if self.sums_in_c() => form::<S>(self.m, self.k, self.n),
+            () => Form::Large,
+        };
+        Tiling { rows: self.m, tallest: self.tallest(), padded: self.packed, form }
     }
 
     /// The tallest tile that every panel of `nc` columns allows.

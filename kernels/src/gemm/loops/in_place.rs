@@ -1,6 +1,8 @@
 //! Operands read as they lie.
 
-use super::super::blocking::{Panels, Run, SUMS, Tiling, k_block_len, pair_width, panels, runs, tile_rows, tile_width};
+use super::super::blocking::{
+    Form, Panels, Run, SUMS, Tiling, k_block_len, pair_width, panels, runs, tile_rows, tile_width,
+};
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::scratch::{Parts, parts};
 use super::{First, Loops};
@@ -32,7 +34,7 @@ impl<S: Simd> Loops<'_, S> {
         let tiling = self.tiling();
         if first == First::Reads {
             let rows = self.common_rows(tiling, self.n);
-            if self.m <= rows || self.c_collides() || !tiling.flat && self.row_by_row() {
+            if self.m <= rows || self.c_collides() || self.row_by_row(tiling.form) {
                 // SAFETY: the caller's promise.
                 return unsafe { self.run_in_rows(tiling, rows, later) };
             }
@@ -114,12 +116,14 @@ impl<S: Simd> Loops<'_, S> {
     /// Whether all panels of B meet a tile of rows before the next rows do: C is written in whole rows, which counts where sums are short and C is most of
     /// the traffic, or where its elements are read too and B is small.
     #[inline(always)]
-    fn row_by_row(&self) -> bool {
+    fn row_by_row(&self, form: Form) -> bool {
         // A third of a first-level cache or more, but far less than a second-level one.
         const SMALL: usize = 1 << 14;
-        self.wide_and_short()
-            || self.a_is_vast()
-            || !self.sums_in_c() && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL
+        // (Low tiles write enough of each row.)
+        form == Form::Large
+            && (self.wide_and_short()
+                || self.a_is_vast()
+                || !self.sums_in_c() && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL)
     }
 
     /// Whether A comes from memory, because it takes much of the third-level cache, which others use too, and B leaves it room in the second-level one: panels

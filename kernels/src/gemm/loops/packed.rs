@@ -1,7 +1,7 @@
 //! Operands copied block by block.
 
 use super::super::blocking::{
-    MAX_LANES, Panels, SUM_ROWS, Tiling, balanced, copying_rows, k_block_len, packed_cols, rows_collide,
+    Form, MAX_LANES, Panels, SUM_ROWS, Tiling, balanced, copying_rows, k_block_len, packed_cols, rows_collide,
     rows_that_stay, tile_rows,
 };
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
@@ -39,7 +39,7 @@ impl<S: Simd> Loops<'_, S> {
         // 1. Blocks of columns: a packed block of B.
         for jc in (0..self.n).step_by(max_nc) {
             let nc = max_nc.min(self.n - jc);
-            let tiling = Tiling { rows: self.m, tallest, padded: true, flat: false };
+            let tiling = Tiling { rows: self.m, tallest, padded: true, form: Form::Large };
             let first_panels = super::panels::<S>(tiling, 0, nc);
             let max_rows = self.common_rows(tiling, nc);
             // 2. Blocks of rows whose sums are kept at a time (all of them, unless C cannot hold them).

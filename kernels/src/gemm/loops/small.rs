@@ -1,7 +1,7 @@
 //! Products of a few tiles.
 
 use super::super::blocking::{
-    K_BLOCK, Panels, STREAM_ROWS, Tiling, flat, pages_apart, panels, runs, stores_keep_up, tile_rows,
+    Form, K_BLOCK, Panels, STREAM_ROWS, Tiling, form, pages_apart, panels, runs, stores_keep_up, tile_rows,
 };
 use super::super::epilogue::{Block, Finish, Target, finish_block};
 use super::super::microkernel::{InnerLoop, Tile, choose, inner_loop};
@@ -234,18 +234,19 @@ impl SmallPlan {
             return step(&mut tile, [0; 3], sum);
         }
         // 1. Panels of B, as wide as a tile; those of one width together, if one tile has all rows.
-        let flat = !apart && flat::<S>(rows, k, cols);
-        let tiling = Tiling { rows, tallest: usize::MAX, padded: false, flat };
+        let form = if apart { Form::Large } else { form::<S>(rows, k, cols) };
+        let tiling = Tiling { rows, tallest: usize::MAX, padded: false, form };
         let mut jc = 0;
         while jc < cols {
             let Panels { width, times, .. } = panels::<S>(tiling, jc, cols);
             let panel = width * S::LANES;
-            let one_tile = rows <= tile_rows(S::TILE_ROWS, width);
+            let tallest = tiling.tile_rows::<S>(width);
+            let one_tile = rows <= tallest;
             let times = if one_tile { times } else { 1 };
             tile.last = (cols - jc).min(panel * times) - (panel * times - S::LANES);
             tile.c_last = if apart { S::LANES } else { tile.last };
             // 2. Tiles of rows, as equal as they come.
-            for run in runs(rows, tile_rows(S::TILE_ROWS, width)) {
+            for run in runs(rows, tallest) {
                 if one_tile {
                     tile.along(panel, panel, times);
                 } else {
