@@ -6,6 +6,7 @@ use super::super::blocking::{
 use super::super::epilogue::{Block, Finish, Target, finish_block};
 use super::super::microkernel::{InnerLoop, Tile, choose, inner_loop};
 use super::super::pack::Operand;
+use super::super::packed::{PANEL_COLS, panel_stride};
 use super::super::scratch::{Parts, parts};
 use super::super::short::{Short, is_short};
 use super::{Factor, Loops, Product};
@@ -21,11 +22,18 @@ impl Kernel for Small<'_, '_, '_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> bool {
-        let &mut Product { a, b: Factor::Plain(b), ref mut c, finish, scratch } = self.0 else { return false };
-        let Some(plan) = SmallPlan::choose(simd, a.layout(), b.layout(), c.layout(), finish, false) else {
+        let &mut Product { a, b, ref mut c, finish, scratch } = self.0;
+        let (m, k, n) = (c.rows(), a.cols(), c.cols());
+        let (b, b_layout) = match b {
+            Factor::Plain(b) => (b.as_ptr(), b.layout()),
+            Factor::Packed(b) if n <= PANEL_COLS => {
+                (b.as_ptr(), Layout { rows: k, cols: n, row_stride: panel_stride(n), col_stride: 1 })
+            }
+            Factor::Packed(_) => return false,
+        };
+        let Some(plan) = SmallPlan::choose(simd, a.layout(), b_layout, c.layout(), finish, false) else {
             return false;
         };
-        let (m, k, n) = (c.rows(), a.cols(), c.cols());
         // (For so many rows the scratch has room.)
         let sums_len = plan.sums_len::<S>(finish);
         if m > STREAM_ROWS && sums_len > 0 {
@@ -34,7 +42,7 @@ impl Kernel for Small<'_, '_, '_> {
                 return false;
             }
         }
-        let operands = Operands { a: a.as_ptr(), b: b.as_ptr(), c: Target::of(c), finish, scratch };
+        let operands = Operands { a: a.as_ptr(), b, c: Target::of(c), finish, scratch };
         // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C is lent mutably, and the scratch has room for the sums if C does
         // not take them.
         unsafe { plan.run(simd, &operands) }
