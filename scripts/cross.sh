@@ -44,9 +44,6 @@ export CARGO_TARGET_WASM32_WASIP1_RUNNER="node --no-warnings $SCRIPTS/wasi-run.m
 # Emulators are slow: fewer random cases. The scripts run what is exhaustive natively only.
 export PROPTEST_CASES=${PROPTEST_CASES:-48}
 
-# Nor does a program that is emulated once repay a second optimisation of all parts together: a third of the time to compile the kernels.
-export CARGO_PROFILE_RELEASE_LTO=off
-
 step() { printf '\n== %s\n' "$*"; }
 cd "$SCRIPTS/.." || exit 1
 TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}

@@ -4,6 +4,8 @@ set -euo pipefail
 . "$(dirname "$0")/cross.sh"
 T=wasm32-wasip1
 need $T
+# What is emulated once does not repay a second optimisation of all parts together: a third of the time to compile the kernels.
+export CARGO_PROFILE_RELEASE_LTO=off
 
 for flags in "" -Ctarget-feature=+simd128; do
     export RUSTFLAGS=$flags CARGO_TARGET_DIR=$TARGET_DIR/cross${flags:+/simd128}

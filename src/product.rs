@@ -168,7 +168,8 @@ impl Gemm {
         let (m, k, n) = (c.rows(), b.rows(), c.cols());
         let (isa, wanted) = (self.isa, gemm_scratch_len(m, k, n));
         // What would be wrong in one part only must not be found when others are done.
-        check_shape("a", (m, k), (a.rows(), a.cols()))?;
+        check("a", "rows", m, a.rows())?;
+        check("a", "columns", k, a.cols())?;
         check("b", "columns", n, b.cols())?;
         epilogue.check(m, n)?;
         let finish = Finish::new(epilogue);
@@ -391,11 +392,6 @@ fn split_states<'a>(
 
 fn check(operand: &'static str, dimension: &'static str, wanted: usize, given: usize) -> Result<(), ShapeError> {
     if wanted == given { Ok(()) } else { Err(ShapeError::Dimension { operand, dimension, wanted, given }) }
-}
-
-fn check_shape(operand: &'static str, wanted: (usize, usize), given: (usize, usize)) -> Result<(), ShapeError> {
-    check(operand, "rows", wanted.0, given.0)?;
-    check(operand, "columns", wanted.1, given.1)
 }
 
 #[cfg(test)]

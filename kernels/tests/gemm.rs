@@ -315,6 +315,7 @@ fn short_sums() {
                 [turned, ROW_MAJOR, ROW_MAJOR, turned],
                 [ROW_MAJOR, turned, ROW_MAJOR, ROW_MAJOR],
                 [turned, turned, turned, ROW_MAJOR],
+                [ROW_MAJOR, Storage { gap: 3, ..turned }, ROW_MAJOR, ROW_MAJOR],
             ]) {
                 Case::new(m, k, n, kind, layouts, 10, false).check(&all());
             }
@@ -410,6 +411,39 @@ fn small_products() {
                     [Kind::Store, Kind::Bias(Activation::Relu), Kind::Store, Kind::Accumulate][seed as usize % 4];
                 let a = if seed % 3 == 0 { transposed } else { ROW_MAJOR };
                 Case::new(m, k, n, kind, [a, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], seed, false).check(&all());
+            }
+        }
+    }
+}
+
+/// One tile of rows by a B as large as needs no choice of a way, and larger; also of rows of A that are pages apart, of which fewer are read side by side.
+#[test]
+fn one_tile_of_rows() {
+    let transposed = Storage { transposed: true, ..ROW_MAJOR };
+    let mut kinds = kinds().into_iter().cycle();
+    for (m, k, n) in [
+        (1, 4, 8191),
+        (2, 8, 4095),
+        (2, 8, 4100),
+        (3, 10, 2730),
+        (6, 100, 320),
+        (6, 100, 336),
+        (14, 56, 585),
+        (14, 57, 600),
+    ] {
+        for (kind, a) in
+            [Kind::Store].into_iter().chain(kinds.by_ref().take(5)).zip([ROW_MAJOR, transposed].into_iter().cycle())
+        {
+            Case::new(m, k, n, kind, [a, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 11, false).check(&all());
+        }
+    }
+    for (m, k) in [(5, 13), (8, 26), (11, 32), (12, 7), (14, 20), (14, 33)] {
+        for n in [100, 512, 530] {
+            let page = Storage { gap: 1024 - k, ..ROW_MAJOR };
+            for (kind, a) in
+                [Kind::Store].into_iter().chain(kinds.by_ref().take(3)).zip([ROW_MAJOR, page].into_iter().cycle())
+            {
+                Case::new(m, k, n, kind, [a, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 12, false).check(&all());
             }
         }
     }

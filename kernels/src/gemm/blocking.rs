@@ -84,8 +84,11 @@ pub(super) fn equal_height<S: Simd>(rows: usize) -> usize {
 /// tiles of three could be as high.
 #[inline(always)]
 fn low<S: Simd>(rows: usize) -> bool {
-    let low = |height| 2 * height < 10 && height <= S::TILE_ROWS.three;
-    rows > S::TILE_ROWS.two && low(equal_height::<S>(rows))
+    if rows <= S::TILE_ROWS.two {
+        return false;
+    }
+    let height = equal_height::<S>(rows);
+    2 * height < 10 && height <= S::TILE_ROWS.three
 }
 
 /// What decides how wide the tiles of a product are.
@@ -107,9 +110,9 @@ pub(super) enum Form {
     /// As large as registers allow, with the fewest loads.
     Large,
     /// Rather wide than tall: C is most of the traffic then, of which such tiles write more of a row at a time, and what they read more often stays in the
-    /// first-level cache: B, or a panel of it and the rows of A.
+    /// first-level cache: B.
     Low,
-    /// So, and not as tall as registers allow.
+    /// So, for short sums: not as tall as registers allow. What stays near is a panel of B and the rows of A.
     Flat,
     /// A vector wide.
     Narrow,
@@ -138,7 +141,7 @@ pub(super) fn form<S: Simd>(m: usize, k: usize, n: usize) -> Form {
     }
 }
 
-/// Rows of a [flat](Form::Flat) tile.
+/// Rows of a [flat](Form::Flat) tile, where registers allow more.
 const FLAT_ROWS: usize = 4;
 
 impl Tiling {
@@ -146,7 +149,7 @@ impl Tiling {
     #[inline(always)]
     pub fn tile_rows<S: Simd>(self, width: usize) -> usize {
         let rows = tile_rows(S::TILE_ROWS, width).min(self.tallest);
-        if self.form == Form::Flat && width > 1 { rows.min(FLAT_ROWS) } else { rows }
+        if self.form == Form::Flat && width > 1 && registers::<S>() > 16 { rows.min(FLAT_ROWS) } else { rows }
     }
 }
 
@@ -239,7 +242,7 @@ pub(super) struct Panels {
     pub times: usize,
 }
 
-/// The panels from column `jc` of `n` on that have the same width; the last may be filled in part.
+/// The panels from column `jc` of `n` on that have the same width; a single one may be filled in part.
 #[inline(always)]
 pub(super) fn panels<S: Simd>(tiling: Tiling, jc: usize, n: usize) -> Panels {
     let cols = n - jc;
@@ -356,6 +359,23 @@ mod tests {
         assert_eq!(k_block_len(784), 392);
     }
 
+    /// Calls a function for each instruction set of the target.
+    macro_rules! on_every_set {
+        ($check:ident) => {
+            #[cfg(not(any(target_arch = "aarch64", steadynet_vfma)))]
+            $check::<crate::simd::Portable>();
+            #[cfg(target_arch = "x86_64")]
+            {
+                $check::<crate::simd::Avx2>();
+                $check::<crate::simd::Avx512>();
+            }
+            #[cfg(target_arch = "aarch64")]
+            $check::<crate::simd::Neon>();
+        };
+    }
+
+    const FORMS: [Form; 4] = [Form::Large, Form::Low, Form::Flat, Form::Narrow];
+
     /// Panels of each width, asked for one after the other.
     fn counted<S: Simd>(tiling: Tiling, cols: usize) -> Panels {
         let width = tile_width::<S>(tiling, cols);
@@ -369,8 +389,7 @@ mod tests {
     fn panels_are_counted<S: Simd>() {
         for rows in 1..50 {
             for tallest in [usize::MAX, 5, 2] {
-                let forms = [Form::Large, Form::Low, Form::Flat, Form::Narrow];
-                for (padded, form) in [false, true].into_iter().flat_map(|padded| forms.map(|form| (padded, form))) {
+                for (padded, form) in [false, true].into_iter().flat_map(|padded| FORMS.map(|form| (padded, form))) {
                     let tiling = Tiling { rows, tallest, padded, form };
                     for cols in (1..200).chain((200..1500).step_by(7)) {
                         assert_eq!(
@@ -384,16 +403,39 @@ mod tests {
         }
     }
 
+    fn tiles_are_made<S: Simd>() {
+        for rows in 1..50 {
+            for (padded, form) in [false, true].into_iter().flat_map(|padded| FORMS.map(|form| (padded, form))) {
+                let tiling = Tiling { rows, tallest: usize::MAX, padded, form };
+                for cols in 1..700 {
+                    let mut jc = 0;
+                    while jc < cols {
+                        let Panels { width, times, .. } = panels::<S>(tiling, jc, cols);
+                        let tall = rows.min(tiling.tile_rows::<S>(width));
+                        assert!(
+                            (1..=tile_rows(S::TILE_ROWS, width)).contains(&tall),
+                            "{form:?}: {rows}×{cols}, {width}"
+                        );
+                        jc += times * width * S::LANES;
+                        let partial = jc > cols && !padded;
+                        assert!(
+                            !partial || times == 1 && (width == 1 || rows <= S::PARTIAL_ROWS),
+                            "{form:?}: {rows}×{cols}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_panel_has_tiles_that_are_made() {
+        on_every_set!(tiles_are_made);
+    }
+
     #[test]
     fn panels_of_a_width_are_counted_without_asking_for_each() {
-        panels_are_counted::<crate::simd::Portable>();
-        #[cfg(target_arch = "x86_64")]
-        {
-            panels_are_counted::<crate::simd::Avx2>();
-            panels_are_counted::<crate::simd::Avx512>();
-        }
-        #[cfg(target_arch = "aarch64")]
-        panels_are_counted::<crate::simd::Neon>();
+        on_every_set!(panels_are_counted);
     }
 
     #[test]

@@ -320,6 +320,7 @@ fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: &E) {
                 unsafe { through(view, view.load_at(block.sums_at($i, $j), block.sums_row_stride), c, element) }
             }};
         }
+        // (A loop of its own over fours of rows: the addresses of one four are those of the last, a step on.)
         for i in (start..end).step_by(4) {
             for j in (0..whole).step_by(S::LANES) {
                 four!(i, j, S::LANES);

@@ -411,6 +411,8 @@ impl<S: Simd> Loops<'_, S> {
             () if self.sums_in_c() => form::<S>(self.m, self.k, self.n),
             () => Form::Large,
         };
+        // (Several tiles of rows would write C a vector at a time.)
+        let form = if form == Form::Narrow && self.m > self.tallest() { Form::Large } else { form };
         Tiling { rows: self.m, tallest: self.tallest(), padded: self.packed, form }
     }
 

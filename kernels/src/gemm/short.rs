@@ -60,9 +60,10 @@ impl Short {
     /// One panel after the other.
     ///
     /// # Safety
-    /// `rows × k` elements of A and `k × cols` of B are readable, `rows × cols` of `c` are writable, and [`is_short`] said so of `k`.
+    /// `rows × k` elements of A and `k × cols` of B are readable, those of a row of B side by side, `rows × cols` of `c` are writable, and [`is_short`] said so of `k`.
     #[inline(always)]
     pub unsafe fn run<S: Simd>(&self, simd: S) {
+        debug_assert!(self.b.col_stride == 1);
         if self.k == 1 && self.cols > 2 * short_width::<S>(1) * S::LANES {
             return simd.vectorize(OuterProduct(self));
         }

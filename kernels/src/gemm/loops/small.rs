@@ -1,7 +1,7 @@
 //! Products of a few tiles.
 
 use super::super::blocking::{
-    Form, K_BLOCK, Panels, STREAM_ROWS, Tiling, form, pages_apart, panels, runs, stores_keep_up, tile_rows,
+    Form, K_BLOCK, Panels, STREAM_ROWS, STREAM_SUMS, Tiling, form, pages_apart, panels, runs, stores_keep_up, tile_rows,
 };
 use super::super::epilogue::{Block, Finish, Target, finish_block};
 use super::super::microkernel::{InnerLoop, Tile, choose, inner_loop};
@@ -34,9 +34,9 @@ impl Kernel for Small<'_, '_, '_> {
         let Some(plan) = SmallPlan::choose(simd, a.layout(), b_layout, c.layout(), finish, false) else {
             return false;
         };
-        // (For so many rows the scratch has room.)
         let sums_len = plan.sums_len::<S>(finish);
-        if m > STREAM_ROWS && sums_len > 0 {
+        // (For so few sums of so few rows the third part alone has room.)
+        if sums_len > STREAM_SUMS || m > STREAM_ROWS && sums_len > 0 {
             let Parts { b, a, sums } = parts(m, k, n);
             if sums_len > b + a + sums {
                 return false;
@@ -94,12 +94,13 @@ impl SmallPlan {
         finish: &Finish,
         planned: bool,
     ) -> Option<SmallPlan> {
-        // B, and C, in elements: near whatever else there is. One tile of rows has no choice either where B comes from the second-level cache, and streams.
+        // B, and C, in elements: near whatever else there is.
         const MOST_B: usize = 1 << 13;
         const MOST_C: usize = 1 << 12;
+        // For one tile of rows that lie along, not a multiple of a page apart, there is no choice either where B comes from the second-level cache, unless it
+        // streams past so few rows.
         const MOST_B_OF_A_TILE: usize = 1 << 15;
         const MOST_C_OF_A_TILE: usize = 1 << 13;
-        // Rows that a B from there may stream past.
         const MOST_IN_STREAM: usize = 3;
         // Wider products of several tiles of rows have another order.
         const MOST_COLS: usize = 256;
@@ -116,13 +117,15 @@ impl SmallPlan {
         let padded = vectors * S::LANES;
         let partial = n < padded;
         let one_tile = matches!(vectors, 1..=4 | 8) && m <= tile_rows(S::TILE_ROWS, vectors);
-        let a_tile = m <= tile_rows(S::TILE_ROWS, 2);
         // (In an order in which nothing overflows.)
         let few = |b: usize, c: usize| m <= c && n <= c && m * n <= c && k * n <= b;
-        let streams = || m <= MOST_IN_STREAM && k * n > MOST_B && stores_keep_up::<S>();
+        let one_way = || {
+            let streams = m <= MOST_IN_STREAM && stores_keep_up::<S>();
+            !streams && a.col_stride == 1 && !pages_apart(a.row_stride) && !apart(finish, partial)
+        };
         let small = || {
-            let near = if a_tile {
-                few(MOST_B_OF_A_TILE, MOST_C_OF_A_TILE) && !streams()
+            let near = if m <= tile_rows(S::TILE_ROWS, 2) {
+                few(MOST_B, MOST_C) || few(MOST_B_OF_A_TILE, MOST_C_OF_A_TILE) && one_way()
             } else {
                 n < MOST_COLS && few(MOST_B, MOST_C)
             };
