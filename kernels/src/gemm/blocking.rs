@@ -141,7 +141,7 @@ pub(super) fn form<S: Simd>(m: usize, k: usize, n: usize) -> Form {
     }
 }
 
-/// Rows of a [flat](Form::Flat) tile, where registers allow more.
+/// Rows of a [flat](Form::Flat) tile of three or four vectors, where registers allow more.
 const FLAT_ROWS: usize = 4;
 
 impl Tiling {
@@ -149,7 +149,11 @@ impl Tiling {
     #[inline(always)]
     pub fn tile_rows<S: Simd>(self, width: usize) -> usize {
         let rows = tile_rows(S::TILE_ROWS, width).min(self.tallest);
-        if self.form == Form::Flat && width > 1 && registers::<S>() > 16 { rows.min(FLAT_ROWS) } else { rows }
+        if self.form != Form::Flat || width == 1 || registers::<S>() == 16 {
+            return rows;
+        }
+        // (Eight sums would be no more than the chains that two multiply-adds a cycle need.)
+        rows.min(if width == 2 && !multiplies_at_half_rate::<S>() { 2 * FLAT_ROWS } else { FLAT_ROWS })
     }
 }
 
