@@ -253,7 +253,8 @@ pub(super) fn panels<S: Simd>(tiling: Tiling, jc: usize, n: usize) -> Panels {
     let width = tile_width::<S>(tiling, cols);
     let panel = width * S::LANES;
     // Where a panel is followed by one of its width, so are all, until few vectors are left. (To ask for each takes as long as a tile of few rows.)
-    let few = (3 * width).max(widest(&S::TILE_ROWS.widest, tiling.rows)) * S::LANES;
+    // (Columns that do not fill another vector may not count.)
+    let few = (3 * width).max(widest(&S::TILE_ROWS.widest, tiling.rows)) * S::LANES + (S::LANES - 1);
     let mut times = 1;
     while (times + 1) * panel <= cols && tile_width::<S>(tiling, cols - times * panel) == width {
         times += match cols.saturating_sub(times * panel + few) {
