@@ -351,6 +351,8 @@ impl Iterator for Runs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::isa::Isa;
+    use crate::simd::Kernel;
 
     #[test]
     fn k_blocks_cover_k() {
@@ -364,21 +366,6 @@ mod tests {
         assert_eq!(k_block_len(784), 392);
     }
 
-    /// Calls a function for each instruction set of the target.
-    macro_rules! on_every_set {
-        ($check:ident) => {
-            #[cfg(not(any(target_arch = "aarch64", steadynet_vfma)))]
-            $check::<crate::simd::Portable>();
-            #[cfg(target_arch = "x86_64")]
-            {
-                $check::<crate::simd::Avx2>();
-                $check::<crate::simd::Avx512>();
-            }
-            #[cfg(target_arch = "aarch64")]
-            $check::<crate::simd::Neon>();
-        };
-    }
-
     const FORMS: [Form; 4] = [Form::Large, Form::Low, Form::Flat, Form::Narrow];
 
     /// Panels of each width, asked for one after the other.
@@ -389,6 +376,16 @@ mod tests {
             |times: &usize| (times + 1) * panel <= cols && tile_width::<S>(tiling, cols - times * panel) == width;
         let more = (1..).take_while(next_is_as_wide).count();
         Panels { start: 0, width, times: 1 + more }
+    }
+
+    struct PanelsAreCounted;
+
+    impl Kernel for PanelsAreCounted {
+        type Output = ();
+
+        fn run<S: Simd>(self, _: S) {
+            panels_are_counted::<S>();
+        }
     }
 
     fn panels_are_counted<S: Simd>() {
@@ -405,6 +402,16 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    struct TilesAreMade;
+
+    impl Kernel for TilesAreMade {
+        type Output = ();
+
+        fn run<S: Simd>(self, _: S) {
+            tiles_are_made::<S>();
         }
     }
 
@@ -435,12 +442,12 @@ mod tests {
 
     #[test]
     fn every_panel_has_tiles_that_are_made() {
-        on_every_set!(tiles_are_made);
+        Isa::available().for_each(|isa| isa.run(TilesAreMade));
     }
 
     #[test]
     fn panels_of_a_width_are_counted_without_asking_for_each() {
-        on_every_set!(panels_are_counted);
+        Isa::available().for_each(|isa| isa.run(PanelsAreCounted));
     }
 
     #[test]

@@ -312,10 +312,10 @@ fn each<S: Simd, E: Element>(simd: S, block: Block, c: Target, element: &E) {
     let mut start = 0;
     while start < block.rows {
         let four_rows = start < rows;
-        let (end, whole, quarter) = if four_rows { (rows, cols, None) } else { (start + 1, quarter, Some(quarter)) };
+        let (end, whole, apart) = if four_rows { (rows, cols, None) } else { (start + 1, quarter, Some(quarter)) };
         macro_rules! four {
             ($i:expr, $j:expr, $count:expr) => {{
-                let view = Four { simd, row: block.row + $i, col: block.col + $j, count: $count, apart: quarter };
+                let view = Four { simd, row: block.row + $i, col: block.col + $j, count: $count, apart };
                 // SAFETY: as above.
                 unsafe { through(view, view.load_at(block.sums_at($i, $j), block.sums_row_stride), c, element) }
             }};

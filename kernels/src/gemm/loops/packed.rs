@@ -1,7 +1,7 @@
 //! Operands copied block by block.
 
 use super::super::blocking::{
-    Form, MAX_LANES, Panels, SUM_ROWS, Tiling, balanced, copying_rows, k_block_len, packed_cols, rows_collide,
+    Form, MAX_LANES, Panels, SUM_ROWS, Tiling, balanced, copying_rows, k_block_len, packed_cols, panels, rows_collide,
     rows_that_stay, tile_rows,
 };
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
@@ -40,7 +40,7 @@ impl<S: Simd> Loops<'_, S> {
         for jc in (0..self.n).step_by(max_nc) {
             let nc = max_nc.min(self.n - jc);
             let tiling = Tiling { rows: self.m, tallest, padded: true, form: Form::Large };
-            let first_panels = super::panels::<S>(tiling, 0, nc);
+            let first_panels = panels::<S>(tiling, 0, nc);
             let max_rows = self.common_rows(tiling, nc);
             // 2. Blocks of rows whose sums are kept at a time (all of them, unless C cannot hold them).
             for oc in (0..self.m).step_by(sum_rows) {
@@ -86,9 +86,9 @@ impl<S: Simd> Loops<'_, S> {
                             ..Tile::EMPTY
                         };
                         // 5. Panels of B, those of one width together. The first tile copies them: one after the other as it reads them, if it can.
-                        let mut panels = first_panels;
+                        let mut now = first_panels;
                         loop {
-                            let Panels { start, width, times } = panels;
+                            let Panels { start, width, times } = now;
                             let panel = width * S::LANES;
                             let cols = (panel * times).min(nc - start);
                             let b = self.b.at(pc, jc + start);
@@ -132,7 +132,7 @@ impl<S: Simd> Loops<'_, S> {
                             if next >= nc {
                                 break;
                             }
-                            panels = super::panels::<S>(tiling, next, nc);
+                            now = panels::<S>(tiling, next, nc);
                         }
                         // The epilogue takes whole rows, the longer the better.
                         if last_block && !self.stores_in_c() {
