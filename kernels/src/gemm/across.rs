@@ -32,7 +32,7 @@ const fn is_made<S: Simd>(rows: usize, width: usize) -> bool {
     width <= across_width::<S>(rows, false) || width <= across_width::<S>(rows, true)
 }
 
-/// The inner loop for a tile of `rows` by `width` vectors, at most [`across_width`] wide of either kind, whose rows of A lie along and B across.
+/// The inner loop for a tile of `rows` by `width` vectors, at most [`across_width`] wide of either kind, whose B lies across.
 #[inline(never)]
 pub(super) fn across_loop<S: Simd>(_: S, rows: usize, width: usize, tile: &Tile) -> InnerLoop {
     macro_rules! by_size {
@@ -40,10 +40,11 @@ pub(super) fn across_loop<S: Simd>(_: S, rows: usize, width: usize, tile: &Tile)
         (@ $($rows:literal [$($width:literal)*])*) => {
             match (rows, width) {
                 $($(($rows, $width) if const { is_made::<S>($rows, $width) } => {
-                    if tile.last < S::LANES {
-                        loop_of!(S, Across::<$rows, $width, true>)
-                    } else {
-                        loop_of!(S, Across::<$rows, $width, false>)
+                    match (tile.last < S::LANES, tile.a_col_stride == 1) {
+                        (false, true) => loop_of!(S, Across::<$rows, $width, false, false>),
+                        (true, true) => loop_of!(S, Across::<$rows, $width, true, false>),
+                        (false, false) => loop_of!(S, Across::<$rows, $width, false, true>),
+                        (true, false) => loop_of!(S, Across::<$rows, $width, true, true>),
                     }
                 })*)*
                 _ => no_loop(rows, width),
@@ -53,20 +54,23 @@ pub(super) fn across_loop<S: Simd>(_: S, rows: usize, width: usize, tile: &Tile)
     by_size!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; [1 2 3])
 }
 
-/// `PARTIAL`: the last vector has fewer columns than lanes.
-struct Across<'a, const MR: usize, const NV: usize, const PARTIAL: bool>(&'a Tile);
+/// `PARTIAL`: the last vector has fewer columns than lanes. `A_ROWS`: the rows of A lie side by side, else its columns do.
+struct Across<'a, const MR: usize, const NV: usize, const PARTIAL: bool, const A_ROWS: bool>(&'a Tile);
 
-impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Across<'_, MR, NV, PARTIAL> {
+impl<const MR: usize, const NV: usize, const PARTIAL: bool, const A_ROWS: bool> Kernel
+    for Across<'_, MR, NV, PARTIAL, A_ROWS>
+{
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let tile = self.0;
+        let (a_row_stride, a_col_stride) = if A_ROWS { (1, tile.a_col_stride) } else { (tile.a_row_stride, 1) };
         let mut start = 0;
         loop {
             let len = tile.k_block.min(tile.k - start);
             let mut sums = [[simd.splat(0.0); MR]; NV];
-            let mut a = tile.a.wrapping_add(start);
+            let mut a = tile.a.wrapping_add(start * a_col_stride);
             let mut b = tile.b.wrapping_add(start);
             // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of an `InnerLoop` promises every element of the tile's rows and columns for all of
             // `k`; pointers past the last one are made with wrapping arithmetic and not read.
@@ -82,14 +86,15 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Across<'_
                                 if let Some(&y) = columns.get(p)
                                     && p < $count
                                 {
+                                    let a = a.wrapping_add(p * a_col_stride);
                                     for (i, sum) in sums[v].iter_mut().enumerate() {
-                                        let x = simd.splat(*a.wrapping_add(i * tile.a_row_stride + p));
+                                        let x = simd.splat(*a.wrapping_add(i * a_row_stride));
                                         *sum = simd.pin(simd.fma(x, y, *sum));
                                     }
                                 }
                             });
                         });
-                        (a, b) = (a.wrapping_add($count), b.wrapping_add($count));
+                        (a, b) = (a.wrapping_add($count * a_col_stride), b.wrapping_add($count));
                     };
                 }
                 let mut left = len;

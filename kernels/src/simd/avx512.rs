@@ -309,7 +309,7 @@ impl Simd for Avx512 {
                         if cols == 4 {
                             self.0.sse._mm_storeu_ps(to, quarter)
                         } else {
-                            self.store_first(to, self.0.avx512f._mm512_castps128_ps512(quarter), cols)
+                            self.0.avx512f._mm_mask_storeu_ps(to, self.first(cols) as __mmask8, quarter)
                         }
                     }
                 }

@@ -1,6 +1,6 @@
 //! Which operand's rows the vectors run along: whichever way costs less, or some columns one way and the rest the other.
 
-use super::super::blocking::rows_collide;
+use super::super::blocking::{multiplies_at_half_rate, rows_collide};
 use super::Loops;
 use crate::simd::Simd;
 
@@ -43,21 +43,44 @@ impl<S: Simd> Loops<'_, S> {
     }
 
     /// What the product costs in this order, in quarters of multiply-adds of vectors: those of its sums, and what it takes to turn an operand and results
-    /// that lie across its vectors. (Fitted to 350 shapes measured in both orders and in two parts, with AVX-512 and AVX2: what it chooses takes 0.5 and 2%
-    /// longer than the best choice, in the geometric mean.)
+    /// that lie across its vectors.
     #[inline(always)]
     fn cost(&self) -> usize {
+        if multiplies_at_half_rate::<S>() { self.cost_at_half_rate() } else { self.cost_at_full_rate() }
+    }
+
+    /// Multiply-adds of vectors.
+    #[inline(always)]
+    fn sums(&self) -> usize {
+        self.m.saturating_mul(self.k).saturating_mul(self.n.div_ceil(S::LANES))
+    }
+
+    /// What it takes for each result that lies across the vectors: `turned`, or `colliding` if rows of C fall into few sets of the first-level cache.
+    #[inline(always)]
+    fn cost_of_results(&self, turned: usize, colliding: usize) -> usize {
+        let each = match self.c_as_seen().col_stride {
+            1 => 0,
+            _ if self.n == 1 => 0,
+            apart if rows_collide(apart) => colliding,
+            _ => turned,
+        };
+        self.m.saturating_mul(self.n).saturating_mul(each)
+    }
+
+    /// (Fitted to 350 shapes measured in both orders and in two parts, with AVX-512 and AVX2: what it chooses takes 0.5 and 2% longer than the best choice, in the geometric mean.)
+    #[inline(always)]
+    fn cost_at_full_rate(&self) -> usize {
         /// For an element of B, on the way to the registers; more if it is copied first, as more rows of A than a tile has do, or turn it several times.
         const TURN_B: usize = 1;
         const TURN_AND_COPY_B: usize = 2;
-        /// For an element of C, whose lines are visited several times; more if its rows fall into few sets of the first-level cache.
+        /// For an element of C, whose lines are visited several times.
         const TURN_C: usize = 10;
         const TURN_COLLIDING_C: usize = 48;
         /// Multiply-adds that a processor begins while one is under way: so many chains keep it busy.
         const CHAINS: usize = 8;
         let across = self.b.col_stride != 1;
         let vectors = self.n.div_ceil(S::LANES);
-        let sums = self.m.saturating_mul(self.k).saturating_mul(QUARTERS).saturating_mul(vectors);
+        let sums = self.sums().saturating_mul(QUARTERS);
         // What as many chains as that would take, in each panel: a few take no less.
         let panels = (vectors / if across { 2 } else { CHAINS }).max(1);
         let waits = self.k.saturating_mul(QUARTERS * CHAINS).saturating_mul(panels);
@@ -69,12 +92,33 @@ impl<S: Simd> Loops<'_, S> {
         // A panel of one vector loads an element of A for every multiply-add.
         let loads = if vectors == 1 || on_the_way && self.m > S::TURNED_ROWS[1] { sums / 6 } else { 0 };
         let reads = loads.saturating_add(self.k.saturating_mul(self.n).saturating_mul(turn_b));
-        let turn_c = match self.c_as_seen().col_stride {
-            1 => 0,
-            _ if self.n == 1 => 0,
-            apart if rows_collide(apart) => TURN_COLLIDING_C,
-            _ => TURN_C,
+        waits.max(sums.saturating_add(reads)).saturating_add(self.cost_of_results(TURN_C, TURN_COLLIDING_C))
+    }
+
+    /// Where a multiply-add of the longest vectors takes a unit two cycles, the next loads and the turning hide behind it. (Fitted to 260 shapes measured in both orders on a Zen 4: what it
+    /// chooses takes 0.3% longer than the better one.)
+    #[inline(always)]
+    fn cost_at_half_rate(&self) -> usize {
+        /// Multiply-adds that keep it busy: so many chains, or the time in which a vector is turned.
+        const CHAINS: usize = 4;
+        const TURNING: usize = 6;
+        /// For an element of B that is copied first.
+        const TURN_AND_COPY_B: usize = 1;
+        /// For an element of C, and to begin.
+        const TURN_C: usize = 2;
+        const TURN_COLLIDING_C: usize = 48;
+        const TURN_RESULTS: usize = 256 * QUARTERS;
+        let vectors = self.n.div_ceil(S::LANES);
+        let sums = self.sums().saturating_mul(QUARTERS);
+        let (least, reads) = match self.b.col_stride {
+            1 => (CHAINS * (vectors / CHAINS).max(1), 0),
+            _ if self.turns() => (TURNING * vectors, sums / 16),
+            _ => (TURNING * vectors, self.k.saturating_mul(self.n).saturating_mul(TURN_AND_COPY_B)),
         };
-        waits.max(sums.saturating_add(reads)).saturating_add(self.m.saturating_mul(self.n).saturating_mul(turn_c))
+        let results = match self.cost_of_results(TURN_C, TURN_COLLIDING_C) {
+            0 => 0,
+            some => some.saturating_add(TURN_RESULTS),
+        };
+        sums.saturating_add(reads).max(self.k.saturating_mul(QUARTERS * least)).saturating_add(results)
     }
 }

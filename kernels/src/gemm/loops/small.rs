@@ -116,7 +116,9 @@ impl SmallPlan {
         let vectors = n.div_ceil(S::LANES);
         let padded = vectors * S::LANES;
         let partial = n < padded;
-        let one_tile = matches!(vectors, 1..=4 | 8) && m <= tile_rows(S::TILE_ROWS, vectors);
+        // (Rows fill the lanes of a vector rather than a few columns, where sums are long.)
+        let fuller = || vectors == 1 && n < m && (m - n) * k > 2 * WASTED;
+        let one_tile = matches!(vectors, 1..=4 | 8) && m <= tile_rows(S::TILE_ROWS, vectors) && !fuller();
         // (In an order in which nothing overflows.)
         let few = |b: usize, c: usize| m <= c && n <= c && m * n <= c && k * n <= b;
         let one_way = || {

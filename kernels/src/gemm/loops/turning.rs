@@ -1,7 +1,7 @@
 //! A B that lies in columns, for few rows: turned on the way to the registers.
 
 use super::super::across::{across_loop, across_rows, across_width};
-use super::super::blocking::{MAX_LANES, k_block_len, multiplies_at_half_rate, pages_apart, rows_collide, runs};
+use super::super::blocking::{MAX_LANES, SUMS, k_block_len, multiplies_at_half_rate, pages_apart, rows_collide, runs};
 use super::super::microkernel::{Lies, Tile, inner_loop};
 use super::super::pack::pack_rows;
 use super::super::scratch::{MOST_TILES, Parts, a_row_len, len, parts};
@@ -18,10 +18,17 @@ impl<S: Simd> Loops<'_, S> {
             && (!self.copies_columns() || self.copied_columns_len() <= self.columns_room())
     }
 
-    /// The most rows of a tile whose columns are turned many steps of `k` at a time; 0: its rows of A lie across.
+    /// Whether tiles turn many steps of `k` at a time, each element of A an operand from memory. (Where A lies in columns and multiply-adds have the full rate, tiles of two vectors that load
+    /// an element for both take less time.)
+    #[inline(always)]
+    fn goes_across(&self) -> bool {
+        self.a.col_stride == 1 || multiplies_at_half_rate::<S>()
+    }
+
+    /// The most rows of such a tile; 0: there are none.
     #[inline(always)]
     fn across_rows(&self) -> usize {
-        if self.a.col_stride == 1 { across_rows::<S>(self.columns_collide()).min(self.tallest()) } else { 0 }
+        if self.goes_across() { across_rows::<S>(self.columns_collide()).min(self.tallest()) } else { 0 }
     }
 
     /// Tiles of rows that each turn the columns for themselves, before a copy of the vectors pays: as long as multiply-adds take more time. Where columns collide
@@ -56,7 +63,7 @@ impl<S: Simd> Loops<'_, S> {
     /// Vectors of a tile whose columns are turned many steps at a time; 0: there is none so tall.
     #[inline(always)]
     fn across(&self) -> usize {
-        if self.a.col_stride == 1 { across_width::<S>(self.turned_rows(), self.columns_collide()) } else { 0 }
+        if self.goes_across() { across_width::<S>(self.turned_rows(), self.columns_collide()) } else { 0 }
     }
 
     /// Whether columns that collide are copied to where they do not. (Tiles that turn many steps at a time read their lines once or twice instead.)
@@ -94,26 +101,35 @@ impl<S: Simd> Loops<'_, S> {
         let in_c = self.stores_in_c();
         let across = self.across();
         let most_cols = across.max(2) * S::LANES;
-        debug_assert!(
-            in_c || self.columns_room() + self.m * most_cols.min(self.n.next_multiple_of(S::LANES))
-                <= len(self.m, self.k, self.n)
-        );
-        let mut jc = 0;
-        // 1. Panels of B: two vectors if there are registers for them, or as many as such tiles have.
+        let (widest, tallest) =
+            (if across > 0 { across } else { 1 + usize::from(self.m <= S::TURNED_ROWS[1]) }, self.turned_rows());
+        let room = len(self.m, self.k, self.n) - self.columns_room();
+        debug_assert!(in_c || self.m * most_cols.min(self.n.next_multiple_of(S::LANES)) <= room);
+        // Panels whose sums are taken through the epilogue together.
+        let together = if in_c { self.n } else { (room.min(SUMS) / self.m / most_cols).max(1) * most_cols };
+        let sums_row_stride = together.min(self.n.next_multiple_of(S::LANES));
+        let (mut jc, mut begun) = (0, 0);
+        // 1. Panels of B: as wide as such tiles are, and as each other, as far as that goes.
         while jc < self.n {
-            let width = if across > 0 {
-                let vectors = (self.n - jc).div_ceil(S::LANES);
-                vectors.div_ceil(vectors.div_ceil(across))
-            } else {
-                1 + usize::from(self.n - jc > S::LANES && self.m <= S::TURNED_ROWS[1])
-            };
-            let cols = (width * S::LANES).min(self.n - jc);
-            let last = cols - (width - 1) * S::LANES;
+            let end = self.n.min(begun + together);
+            let vectors = (end - jc).div_ceil(S::LANES);
+            let panels = vectors.div_ceil(widest);
+            let width = vectors.div_ceil(panels);
+            let panel = width * S::LANES;
+            // One tile of rows takes the whole panels of this width in one call.
+            let along = self.m <= tallest && !copies;
+            let times = if along { (vectors - (width - 1) * panels).min((end - jc) / panel).max(1) } else { 1 };
+            // Where the last panel is not whole, it begins before the end of the one before: sums that are made again take less time than columns that there are not.
+            if jc + panel > end {
+                jc = jc.min(end.saturating_sub(panel).max(begun));
+            }
+            let cols = (panel * times).min(end - jc);
+            let last = cols - (panel * times - S::LANES);
             let (to, to_row_stride, c_last) = if in_c {
                 let c = self.c_at(0, jc);
                 (c.ptr.cast_mut(), c.row_stride, last)
             } else {
-                (sums, width * S::LANES, S::LANES)
+                (sums.wrapping_add(jc - begun), sums_row_stride, S::LANES)
             };
             // 2. Blocks of k, in ascending order.
             for pc in (0..self.k.max(1)).step_by(at_once) {
@@ -141,21 +157,26 @@ impl<S: Simd> Loops<'_, S> {
                     ..Tile::EMPTY
                 };
                 // 3. Tiles of rows, as equal as they come.
-                for run in runs(self.m, self.turned_rows()) {
+                for run in runs(self.m, tallest) {
                     tile.a = a.at(run.start, 0).ptr;
                     tile.c = to.wrapping_add(run.start * to_row_stride);
-                    tile.down(run.len, run.times);
+                    if along {
+                        tile.along(panel, panel.wrapping_mul(b.col_stride), times);
+                    } else {
+                        tile.down(run.len, run.times);
+                    }
                     let sum = if across > 0 { across_loop } else { inner_loop }(self.simd, run.len, width, &tile);
                     // SAFETY: the tiles lie inside the product, their sums in C or in the scratch, which has room for them (asserted above; test
                     // `tiles_that_turn_have_room`).
                     tile.for_each(|tile| unsafe { sum(tile) });
                 }
             }
-            if !in_c {
-                // SAFETY: the block lies inside the product, and its sums are complete.
-                unsafe { self.finish_at(Some((to, to_row_stride)), 0, jc, self.m, cols) }
-            }
             jc += cols;
+            if jc == end && !in_c {
+                // SAFETY: the block lies inside the product, and its sums are complete.
+                unsafe { self.finish_at(Some((sums, sums_row_stride)), 0, begun, self.m, end - begun) }
+                begun = end;
+            }
         }
     }
 }
