@@ -3,7 +3,7 @@
 //! Turning columns to vectors is much of the work then, or nearly all of it, so 8 steps of `k` are turned at a time where vectors are long, 16 where columns lie
 //! half a page apart or whole ones: cache lines, each read once. The fewer rows, the more vectors side by side, whose chains would keep the next steps waiting.
 
-use super::blocking::widest;
+use super::blocking::{MAX_LANES, widest};
 use super::each::each;
 use super::microkernel::{InnerLoop, Tile, loop_of, no_loop};
 use crate::simd::{Kernel, Simd};
@@ -27,12 +27,17 @@ const fn widths<S: Simd>(colliding: bool) -> &'static [usize] {
     if colliding { &S::TURNED_WIDEST_COLLIDING } else { &S::TURNED_WIDEST }
 }
 
+/// Whether there are such tiles for an A in columns.
+pub(super) const fn takes_columns<S: Simd>() -> bool {
+    S::LANES == MAX_LANES
+}
+
 /// Whether there is such a tile.
 const fn is_made<S: Simd>(rows: usize, width: usize) -> bool {
     width <= across_width::<S>(rows, false) || width <= across_width::<S>(rows, true)
 }
 
-/// The inner loop for a tile of `rows` by `width` vectors, at most [`across_width`] wide of either kind, whose B lies across.
+/// The inner loop for a tile of `rows` by `width` vectors, at most [`across_width`] wide of either kind, whose B lies across, and A in rows or so that it [`takes_columns`].
 #[inline(never)]
 pub(super) fn across_loop<S: Simd>(_: S, rows: usize, width: usize, tile: &Tile) -> InnerLoop {
     macro_rules! by_size {
@@ -43,8 +48,13 @@ pub(super) fn across_loop<S: Simd>(_: S, rows: usize, width: usize, tile: &Tile)
                     match (tile.last < S::LANES, tile.a_col_stride == 1) {
                         (false, true) => loop_of!(S, Across::<$rows, $width, false, false>),
                         (true, true) => loop_of!(S, Across::<$rows, $width, true, false>),
-                        (false, false) => loop_of!(S, Across::<$rows, $width, false, true>),
-                        (true, false) => loop_of!(S, Across::<$rows, $width, true, true>),
+                        (false, false) if const { takes_columns::<S>() } => {
+                            loop_of!(S, Across::<$rows, $width, false, true>)
+                        }
+                        (true, false) if const { takes_columns::<S>() } => {
+                            loop_of!(S, Across::<$rows, $width, true, true>)
+                        }
+                        _ => no_loop(rows, width),
                     }
                 })*)*
                 _ => no_loop(rows, width),

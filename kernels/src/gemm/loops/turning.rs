@@ -1,6 +1,6 @@
 //! A B that lies in columns, for few rows: turned on the way to the registers.
 
-use super::super::across::{across_loop, across_rows, across_width};
+use super::super::across::{across_loop, across_rows, across_width, takes_columns};
 use super::super::blocking::{MAX_LANES, SUMS, k_block_len, multiplies_at_half_rate, pages_apart, rows_collide, runs};
 use super::super::microkernel::{Lies, Tile, inner_loop};
 use super::super::pack::pack_rows;
@@ -22,7 +22,7 @@ impl<S: Simd> Loops<'_, S> {
     /// an element for both take less time.)
     #[inline(always)]
     fn goes_across(&self) -> bool {
-        self.a.col_stride == 1 || multiplies_at_half_rate::<S>()
+        self.a.col_stride == 1 || takes_columns::<S>() && multiplies_at_half_rate::<S>()
     }
 
     /// The most rows of such a tile; 0: there are none.
