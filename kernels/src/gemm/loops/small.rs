@@ -106,8 +106,9 @@ impl SmallPlan {
         const MOST_COLS: usize = 256;
         // One tile is faster than a panel in registers from longer sums on.
         const MOST_K: usize = 7;
-        // Multiply-adds of vectors for lanes that are not used, in many tiles, before another order is thought about.
+        // Multiply-adds of vectors that another order would do without before it is thought about; a tile by itself is quick.
         const WASTED: usize = 512;
+        const WASTED_BY_A_TILE: usize = 1024;
         let (m, k, n) = (c.rows, a.cols, c.cols);
         let plain = b.col_stride == 1 && c.col_stride == 1 && (a.row_stride == 1 || a.col_stride == 1);
         if const { S::LANES == 1 } || !plain || k > K_BLOCK {
@@ -116,9 +117,7 @@ impl SmallPlan {
         let vectors = n.div_ceil(S::LANES);
         let padded = vectors * S::LANES;
         let partial = n < padded;
-        // (Rows fill the lanes of a vector rather than a few columns, where sums are long.)
-        let fuller = || vectors == 1 && n < m && (m - n) * k > 2 * WASTED;
-        let one_tile = matches!(vectors, 1..=4 | 8) && m <= tile_rows(S::TILE_ROWS, vectors) && !fuller();
+        let one_tile = matches!(vectors, 1..=4 | 8) && m <= tile_rows(S::TILE_ROWS, vectors);
         // (In an order in which nothing overflows.)
         let few = |b: usize, c: usize| m <= c && n <= c && m * n <= c && k * n <= b;
         let one_way = || {
@@ -136,9 +135,15 @@ impl SmallPlan {
         if !(one_tile || small()) {
             return None;
         }
-        // A tall tile reads no vector in part, and the lanes that many tiles waste might be worth another order.
+        // A tall tile reads no vector in part, and the lanes that are wasted might be worth another order: lanes down the rows of A, for all columns or for the last.
+        let wastes = || {
+            let down = m.div_ceil(S::LANES);
+            let whole = vectors - 1;
+            let others = (n * down).min(m * whole + (n - whole * S::LANES) * down);
+            (m * vectors).saturating_sub(others) * k > if one_tile { WASTED_BY_A_TILE } else { WASTED }
+        };
         let straight = || planned && goes_straight(simd, a, b, c);
-        if partial && (vectors > 1 && m > S::PARTIAL_ROWS || !one_tile && m * k > WASTED && !straight()) {
+        if partial && (vectors > 1 && m > S::PARTIAL_ROWS || wastes() && !straight()) {
             return None;
         }
         let sums_row_stride = if apart(finish, partial) { padded } else { c.row_stride };
