@@ -31,6 +31,8 @@ pub(super) struct Tile {
     pub c_row_stride: usize,
     /// Whether `c` holds the sum of earlier blocks, to which the first block here is added.
     pub add: bool,
+    /// Whether lines of `c` are asked for before they are written.
+    pub asks_for_c: bool,
     /// Where the chains of the first block were left, vector after vector, to be taken up again; or null, to begin them.
     pub chains: *const f32,
     /// Used lanes of the last vector of B, 1 to `LANES`.
@@ -60,6 +62,7 @@ impl Tile {
         c: core::ptr::null_mut(),
         c_row_stride: 0,
         add: false,
+        asks_for_c: false,
         chains: core::ptr::null(),
         last: 0,
         c_last: 0,
@@ -310,8 +313,8 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
         let tile = self.0;
         tile.assert_readable::<S>(matches!(READ, PARTIAL | ACROSS_PARTIAL));
         let (a_row_stride, a_col_stride) = if A_ROWS { (1, tile.a_col_stride) } else { (tile.a_row_stride, 1) };
-        if tile.add {
-            // The sums of earlier blocks, which come back from the second-level cache while this one is computed.
+        if tile.add || tile.asks_for_c {
+            // The sums of earlier blocks, or what is to be overwritten, which come from the second-level cache or beyond while this block is computed.
             for i in 0..MR {
                 for v in 0..NV {
                     simd.prefetch(tile.c.wrapping_add(i * tile.c_row_stride + v * S::LANES));

@@ -171,6 +171,7 @@ impl<S: Simd> Loops<'_, S> {
         if self.sums_in_c() && !complete || self.stores_in_c() {
             let c = self.c_at(rows.start, start);
             (tile.c, tile.c_row_stride, tile.c_last) = (c.ptr.cast_mut(), c.row_stride, tile.last);
+            tile.asks_for_c = self.asks_for_c();
             run(&mut tile, total);
             // SAFETY: the caller puts the tiles inside the product.
             unsafe { sum_tile(self.simd, rows.len, width, &mut tile) }

@@ -83,6 +83,7 @@ impl<S: Simd> Loops<'_, S> {
                             b_lies: Lies::Padded,
                             c_row_stride: to_row_stride,
                             add: !first,
+                            asks_for_c: in_c && self.asks_for_c(),
                             ..Tile::EMPTY
                         };
                         // 5. Panels of B, those of one width together. The first tile copies them: one after the other as it reads them, if it can.
