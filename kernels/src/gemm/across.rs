@@ -141,3 +141,79 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool, const A_ROWS: bool> 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gemm::k_block_len;
+    use crate::gemm::microkernel::Lies;
+    use crate::isa::Isa;
+    use crate::reference;
+
+    /// Every tile, with A in rows and in columns, whatever this processor would choose.
+    struct EveryTile;
+
+    impl Kernel for EveryTile {
+        type Output = ();
+
+        fn run<S: Simd>(self, simd: S) {
+            for rows in 1..=14 {
+                for width in (1..=3).filter(|&width| is_made::<S>(rows, width)) {
+                    for (last, k) in [(S::LANES, 29), (S::LANES, 600), (1, 16), (S::LANES - 1, 39)] {
+                        for (a_in_columns, whole_lines) in [(false, false), (false, true), (true, false), (true, true)]
+                        {
+                            if !a_in_columns || takes_columns::<S>() {
+                                check(simd, (rows, k, width), last, a_in_columns, whole_lines);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn check<S: Simd>(
+        simd: S,
+        (rows, k, width): (usize, usize, usize),
+        last: usize,
+        a_in_columns: bool,
+        whole_lines: bool,
+    ) {
+        let cols = (width - 1) * S::LANES + last;
+        let element = |seed: usize| (seed.wrapping_mul(2_654_435_761) % 1999) as f32 / 1000.0 - 1.0;
+        let a: Vec<f32> = (0..rows * k).map(element).collect();
+        let b: Vec<f32> = (0..cols * k).map(|i| element(i + 7)).collect();
+        let mut c = vec![f32::NAN; rows * cols];
+        let (a_row_stride, a_col_stride) = if a_in_columns { (1, rows) } else { (k, 1) };
+        let tile = Tile {
+            k,
+            k_block: k_block_len(k),
+            a: a.as_ptr(),
+            a_row_stride,
+            a_col_stride,
+            b: b.as_ptr(),
+            b_stride: k,
+            b_lies: Lies::Across,
+            whole_lines,
+            c: c.as_mut_ptr(),
+            c_row_stride: cols,
+            last,
+            c_last: last,
+            ..Tile::EMPTY
+        };
+        let sum = across_loop(simd, rows, width, &tile);
+        // SAFETY: the vectors hold `rows × k`, `k × cols` and `rows × cols` elements, as the strides say.
+        unsafe { sum(&tile) }
+        for (i, row) in c.chunks(cols).enumerate() {
+            for (j, sum) in row.iter().enumerate() {
+                let expected = reference::dot(k, |p| a[i * a_row_stride + p * a_col_stride], |p| b[j * k + p]);
+                assert_eq!(sum.to_bits(), expected.to_bits(), "{rows}×{k}×{cols} ({width}), {i}, {j}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_tile_that_turns_columns_has_the_bits_of_the_reference() {
+        Isa::available().for_each(|isa| isa.run(EveryTile));
+    }
+}
