@@ -37,7 +37,7 @@ const fn is_made<S: Simd>(rows: usize, width: usize) -> bool {
     width <= across_width::<S>(rows, false) || width <= across_width::<S>(rows, true)
 }
 
-/// The inner loop for a tile of `rows` by `width` vectors, at most [`across_width`] wide of either kind, whose B lies across, and A in rows or so that it [`takes_columns`].
+/// The inner loop for a tile of `rows` by `width` vectors, at most [`across_width`] wide of either kind, whose B lies across, and A in rows, or in columns if there are [such tiles](takes_columns).
 #[inline(never)]
 pub(super) fn across_loop<S: Simd>(_: S, rows: usize, width: usize, tile: &Tile) -> InnerLoop {
     macro_rules! by_size {
@@ -159,11 +159,12 @@ mod tests {
         fn run<S: Simd>(self, simd: S) {
             for rows in 1..=14 {
                 for width in (1..=3).filter(|&width| is_made::<S>(rows, width)) {
-                    for (last, k) in [(S::LANES, 29), (S::LANES, 600), (1, 16), (S::LANES - 1, 39)] {
+                    let all = S::LANES;
+                    for (last, c_last, k) in [(all, all, 29), (all, all, 600), (1, 1, 16), (all - 1, all, 39)] {
                         for (a_in_columns, whole_lines) in [(false, false), (false, true), (true, false), (true, true)]
                         {
                             if !a_in_columns || takes_columns::<S>() {
-                                check(simd, (rows, k, width), last, a_in_columns, whole_lines);
+                                check(simd, (rows, k, width), (last, c_last), a_in_columns, whole_lines);
                             }
                         }
                     }
@@ -175,7 +176,7 @@ mod tests {
     fn check<S: Simd>(
         simd: S,
         (rows, k, width): (usize, usize, usize),
-        last: usize,
+        (last, c_last): (usize, usize),
         a_in_columns: bool,
         whole_lines: bool,
     ) {
@@ -183,7 +184,8 @@ mod tests {
         let element = |seed: usize| (seed.wrapping_mul(2_654_435_761) % 1999) as f32 / 1000.0 - 1.0;
         let a: Vec<f32> = (0..rows * k).map(element).collect();
         let b: Vec<f32> = (0..cols * k).map(|i| element(i + 7)).collect();
-        let mut c = vec![f32::NAN; rows * cols];
+        let c_cols = cols - last + c_last;
+        let mut c = vec![f32::NAN; rows * c_cols];
         let (a_row_stride, a_col_stride) = if a_in_columns { (1, rows) } else { (k, 1) };
         let tile = Tile {
             k,
@@ -196,16 +198,16 @@ mod tests {
             b_lies: Lies::Across,
             whole_lines,
             c: c.as_mut_ptr(),
-            c_row_stride: cols,
+            c_row_stride: c_cols,
             last,
-            c_last: last,
+            c_last,
             ..Tile::EMPTY
         };
         let sum = across_loop(simd, rows, width, &tile);
-        // SAFETY: the vectors hold `rows × k`, `k × cols` and `rows × cols` elements, as the strides say.
+        // SAFETY: the vectors hold `rows × k`, `k × cols` and `rows × c_cols` elements, as the strides say.
         unsafe { sum(&tile) }
-        for (i, row) in c.chunks(cols).enumerate() {
-            for (j, sum) in row.iter().enumerate() {
+        for (i, row) in c.chunks(c_cols).enumerate() {
+            for (j, sum) in row[..cols].iter().enumerate() {
                 let expected = reference::dot(k, |p| a[i * a_row_stride + p * a_col_stride], |p| b[j * k + p]);
                 assert_eq!(sum.to_bits(), expected.to_bits(), "{rows}×{k}×{cols} ({width}), {i}, {j}");
             }

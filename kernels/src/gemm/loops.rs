@@ -103,6 +103,12 @@ const TURNED_COLS: usize = 32;
 /// Cycles from one line of a set of the first-level cache to the next that comes there.
 const FILL: usize = 12;
 
+/// Elements of which the second-level cache does not keep much until they come again.
+#[inline(always)]
+fn beyond_second_level() -> usize {
+    second_level_bytes() / 2 * 3 / size_of::<f32>()
+}
+
 /// What the first tile of rows does for those that follow, while it reads B as it lies.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum First {
@@ -351,15 +357,20 @@ impl<S: Simd> Loops<'_, S> {
             && SUMS.contains(&self.k)
             && self.n >= COLS
             && self.c_as_seen().col_stride == 1
-            && (1 + self.finish.operands()).saturating_mul(self.m).saturating_mul(self.n)
-                >= second_level_bytes() / 2 * 3 / size_of::<f32>()
+            && (1 + self.finish.operands()).saturating_mul(self.c_len()) >= beyond_second_level()
+    }
+
+    /// Elements of C.
+    #[inline(always)]
+    fn c_len(&self) -> usize {
+        self.m.saturating_mul(self.n)
     }
 
     /// Whether C is too large for the second-level cache, so that vectors as long as a cache line wait for each line that they write unless it was asked for. (Shorter ones do not: they took up
     /// to a sixth longer.)
     #[inline(always)]
     fn asks_for_c(&self) -> bool {
-        S::LANES == MAX_LANES && self.m.saturating_mul(self.n) >= second_level_bytes() / 2 * 3 / size_of::<f32>()
+        S::LANES == MAX_LANES && self.c_len() >= beyond_second_level()
     }
 
     /// Whether a far B can be read as it lies, the first tile asking for its rows ahead: there is no second tile, or a panel of B fits the second-level

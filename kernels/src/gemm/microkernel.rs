@@ -1,7 +1,7 @@
 //! The inner loops: one tile of C, `MR` rows by `NV` vectors, held in registers over a block of `k`.
 
 use super::across::across_width;
-use super::blocking::{copying_rows, tile_rows};
+use super::blocking::{MAX_LANES, copying_rows, tile_rows};
 use super::paired::{can_pair, choose_paired, has_pairs};
 use super::wide::choose_wide;
 use crate::simd::{Kernel, Simd};
@@ -31,7 +31,8 @@ pub(super) struct Tile {
     pub c_row_stride: usize,
     /// Whether `c` holds the sum of earlier blocks, to which the first block here is added.
     pub add: bool,
-    /// Whether lines of `c` are asked for before they are written.
+    /// Whether lines of `c` are asked for when the tile begins, before they are written. (Heeded by tiles that are not [wide](super::wide), [paired](super::paired) or
+    /// [turning](super::across).)
     pub asks_for_c: bool,
     /// Where the chains of the first block were left, vector after vector, to be taken up again; or null, to begin them.
     pub chains: *const f32,
@@ -316,8 +317,13 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
         if tile.add || tile.asks_for_c {
             // The sums of earlier blocks, or what is to be overwritten, which come from the second-level cache or beyond while this block is computed.
             for i in 0..MR {
+                let row = tile.c.wrapping_add(i * tile.c_row_stride);
                 for v in 0..NV {
-                    simd.prefetch(tile.c.wrapping_add(i * tile.c_row_stride + v * S::LANES));
+                    simd.prefetch(row.wrapping_add(v * S::LANES));
+                }
+                if const { S::LANES == MAX_LANES } {
+                    // Where rows begin within a line, they end in another.
+                    simd.prefetch(row.wrapping_add((NV - 1) * S::LANES + tile.c_last - 1));
                 }
             }
         }

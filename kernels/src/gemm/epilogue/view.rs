@@ -194,8 +194,6 @@ impl<S: Simd> View for Down<S> {
             if col_stride == 1 {
                 if rows == S::LANES && cols == 4 {
                     simd.store_columns(ptr, row_stride, S::LANES, 4, [a, b, c, d])
-                } else if const { S::LANES == MOST_LANES } && rows == S::LANES {
-                    simd.store_columns(ptr, row_stride, S::LANES, cols, [a, b, c, d])
                 } else {
                     simd.store_columns(ptr, row_stride, rows, cols, [a, b, c, d])
                 }

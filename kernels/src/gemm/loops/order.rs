@@ -55,13 +55,14 @@ impl<S: Simd> Loops<'_, S> {
         self.m.saturating_mul(self.k).saturating_mul(self.n.div_ceil(S::LANES))
     }
 
-    /// What it takes for each result that lies across the vectors: `turned`, or `colliding` if rows of C fall into few sets of the first-level cache.
+    /// What it takes for each result that lies across the vectors: `turned`, or more if rows of C fall into few sets of the first-level cache.
     #[inline(always)]
-    fn cost_of_results(&self, turned: usize, colliding: usize) -> usize {
+    fn cost_of_results(&self, turned: usize) -> usize {
+        const COLLIDING: usize = 48;
         let each = match self.c_as_seen().col_stride {
             1 => 0,
             _ if self.n == 1 => 0,
-            apart if rows_collide(apart) => colliding,
+            apart if rows_collide(apart) => COLLIDING,
             _ => turned,
         };
         self.m.saturating_mul(self.n).saturating_mul(each)
@@ -75,7 +76,6 @@ impl<S: Simd> Loops<'_, S> {
         const TURN_AND_COPY_B: usize = 2;
         /// For an element of C, whose lines are visited several times.
         const TURN_C: usize = 10;
-        const TURN_COLLIDING_C: usize = 48;
         /// Multiply-adds that a processor begins while one is under way: so many chains keep it busy.
         const CHAINS: usize = 8;
         let across = self.b.col_stride != 1;
@@ -92,7 +92,7 @@ impl<S: Simd> Loops<'_, S> {
         // A panel of one vector loads an element of A for every multiply-add.
         let loads = if vectors == 1 || on_the_way && self.m > S::TURNED_ROWS[1] { sums / 6 } else { 0 };
         let reads = loads.saturating_add(self.k.saturating_mul(self.n).saturating_mul(turn_b));
-        waits.max(sums.saturating_add(reads)).saturating_add(self.cost_of_results(TURN_C, TURN_COLLIDING_C))
+        waits.max(sums.saturating_add(reads)).saturating_add(self.cost_of_results(TURN_C))
     }
 
     /// Where a multiply-add of the longest vectors takes a unit two cycles, the next loads and the turning hide behind it. (Fitted to 260 shapes measured in both orders on a Zen 4: what it
@@ -104,9 +104,9 @@ impl<S: Simd> Loops<'_, S> {
         const TURNING: usize = 6;
         /// For an element of B that is copied first.
         const TURN_AND_COPY_B: usize = 1;
-        /// For an element of C, and to begin.
+        /// For an element of C.
         const TURN_C: usize = 2;
-        const TURN_COLLIDING_C: usize = 48;
+        /// To begin to turn results.
         const TURN_RESULTS: usize = 256 * QUARTERS;
         let vectors = self.n.div_ceil(S::LANES);
         let sums = self.sums().saturating_mul(QUARTERS);
@@ -115,7 +115,7 @@ impl<S: Simd> Loops<'_, S> {
             _ if self.turns() => (TURNING * vectors, sums / 16),
             _ => (TURNING * vectors, self.k.saturating_mul(self.n).saturating_mul(TURN_AND_COPY_B)),
         };
-        let results = match self.cost_of_results(TURN_C, TURN_COLLIDING_C) {
+        let results = match self.cost_of_results(TURN_C) {
             0 => 0,
             some => some.saturating_add(TURN_RESULTS),
         };

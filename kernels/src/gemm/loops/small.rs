@@ -106,6 +106,8 @@ impl SmallPlan {
         const MOST_COLS: usize = 256;
         // One tile is faster than a panel in registers from longer sums on.
         const MOST_K: usize = 7;
+        // Rows of an outer product so long are written as they lie.
+        const LEAST_COLS_OF_ROWS: usize = 256;
         // Multiply-adds of vectors that another order would do without before it is thought about; a tile by itself is quick.
         const WASTED: usize = 512;
         const WASTED_BY_A_TILE: usize = 1024;
@@ -132,7 +134,9 @@ impl SmallPlan {
             };
             near && !pages_apart(b.row_stride)
         };
-        if !(one_tile || small()) {
+        // Where sums have one term there is but C to be written, row after row, however large it is. (A plan would keep room for all sums.)
+        let outer = !planned && k == 1 && m > 1 && n >= LEAST_COLS_OF_ROWS && matches!(finish, Finish::Store);
+        if !(one_tile || outer || small()) {
             return None;
         }
         // A tall tile reads no vector in part, and the lanes that are wasted might be worth another order: lanes down the rows of A, for all columns or for the last.
@@ -143,7 +147,7 @@ impl SmallPlan {
             (m * vectors).saturating_sub(others) * k > if one_tile { WASTED_BY_A_TILE } else { WASTED }
         };
         let straight = || planned && goes_straight(simd, a, b, c);
-        if partial && (vectors > 1 && m > S::PARTIAL_ROWS || wastes() && !straight()) {
+        if partial && !outer && (vectors > 1 && m > S::PARTIAL_ROWS || wastes() && !straight()) {
             return None;
         }
         let sums_row_stride = if apart(finish, partial) { padded } else { c.row_stride };
