@@ -4,10 +4,28 @@ use crate::case::{Case, Kind, all, kinds};
 use crate::common::{ROW_MAJOR, Storage};
 use steadynet_kernels::Activation;
 
+const TURNED: Storage = Storage { transposed: true, ..ROW_MAJOR };
+
+/// Each shape with the next `count` epilogues, each of these in every layout.
+fn check(
+    shapes: &[(usize, usize, usize)],
+    kinds: &mut impl Iterator<Item = Kind>,
+    count: usize,
+    layouts: &[[Storage; 4]],
+    seed: u64,
+) {
+    for &(m, k, n) in shapes {
+        for kind in kinds.by_ref().take(count) {
+            for &layouts in layouts {
+                Case::new(m, k, n, kind, layouts, seed, false).check(&all());
+            }
+        }
+    }
+}
+
 /// Shapes of real networks, near and far, with every transpose and epilogue.
 #[test]
 fn network_shapes() {
-    let turned = Storage { transposed: true, ..ROW_MAJOR };
     let shapes = [
         (64, 784, 128),
         (1, 784, 128),
@@ -28,7 +46,7 @@ fn network_shapes() {
     ];
     for (turn, (m, k, n)) in shapes.into_iter().enumerate() {
         for (index, kind) in kinds().into_iter().enumerate().filter(|(index, _)| (index + turn) % 3 == 0) {
-            let bit = |b: usize| if index >> b & 1 == 1 { turned } else { ROW_MAJOR };
+            let bit = |b: usize| if index >> b & 1 == 1 { TURNED } else { ROW_MAJOR };
             Case::new(m, k, n, kind, [bit(0), bit(1), ROW_MAJOR, ROW_MAJOR], 7, false).check(&all());
         }
     }
@@ -39,11 +57,13 @@ fn network_shapes() {
 fn weights_from_memory() {
     let wide = Storage { gap: 5000, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
-    for (m, k, n) in [(2, 701, 1000), (4, 523, 2075), (6, 700, 1500), (9, 600, 1030)] {
-        for kind in kinds.by_ref().take(2) {
-            Case::new(m, k, n, kind, [ROW_MAJOR, wide, ROW_MAJOR, ROW_MAJOR], 7, false).check(&all());
-        }
-    }
+    check(
+        &[(2, 701, 1000), (4, 523, 2075), (6, 700, 1500), (9, 600, 1030)],
+        &mut kinds,
+        2,
+        &[[ROW_MAJOR, wide, ROW_MAJOR, ROW_MAJOR]],
+        7,
+    );
 }
 
 /// Few rows of A, and near rows of B that stream past them: longer than a panel, or a page apart.
@@ -51,13 +71,13 @@ fn weights_from_memory() {
 fn weights_from_near() {
     let page = |cols: usize| Storage { gap: 1024 - cols % 1024, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
-    for (m, k, n) in
-        [(1, 91, 150), (1, 40, 900), (1, 522, 461), (2, 522, 466), (3, 47, 700), (2, 190, 101), (3, 130, 77)]
-    {
-        for kind in kinds.by_ref().take(4) {
-            Case::new(m, k, n, kind, [ROW_MAJOR; 4], 8, false).check(&all());
-        }
-    }
+    check(
+        &[(1, 91, 150), (1, 40, 900), (1, 522, 461), (2, 522, 466), (3, 47, 700), (2, 190, 101), (3, 130, 77)],
+        &mut kinds,
+        4,
+        &[[ROW_MAJOR; 4]],
+        8,
+    );
     for (m, k, n) in [(4, 41, 1000), (7, 522, 90), (10, 42, 801), (16, 130, 81)] {
         for kind in kinds.by_ref().take(4) {
             Case::new(m, k, n, kind, [ROW_MAJOR, page(n), ROW_MAJOR, ROW_MAJOR], 8, false).check(&all());
@@ -68,21 +88,21 @@ fn weights_from_near() {
 /// Tiles of a few sums over an even and an odd number of blocks of `k`, the last as long as the others and shorter, from rows and from columns of A.
 #[test]
 fn blocks_in_pairs() {
-    let turned = Storage { transposed: true, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
-    for (m, k, n) in [(1, 784, 10), (1, 513, 1), (3, 1025, 16), (2, 1537, 29), (1, 1030, 32), (4, 1400, 9)] {
-        for kind in kinds.by_ref().take(10) {
-            Case::new(m, k, n, kind, [ROW_MAJOR; 4], 8, false).check(&all());
-            Case::new(m, k, n, kind, [turned, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 8, false).check(&all());
-        }
-    }
+    check(
+        &[(1, 784, 10), (1, 513, 1), (3, 1025, 16), (2, 1537, 29), (1, 1030, 32), (4, 1400, 9)],
+        &mut kinds,
+        10,
+        &[[ROW_MAJOR; 4], [TURNED, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR]],
+        8,
+    );
 }
 
 /// Rows of B a page apart, which fall into one set of the first-level cache: few and many, near and far, for one tile of rows and for more.
 #[test]
 fn colliding_rows() {
     let page = Storage { gap: 24, ..ROW_MAJOR };
-    let (columns, turned) = (Storage { transposed: true, ..page }, Storage { transposed: true, ..ROW_MAJOR });
+    let columns = Storage { transposed: true, ..page };
     let mut kinds = kinds().into_iter().cycle();
     for (m, k, n) in [(8, 1000, 40), (4, 1000, 16), (1, 1000, 20)] {
         for kind in kinds.by_ref().take(10) {
@@ -92,13 +112,15 @@ fn colliding_rows() {
             Case::new(n, k, 2 * m, kind, [page, ROW_MAJOR, page, page], 9, false).check(&all());
         }
     }
-    for (m, k, n) in [(8, 700, 1000), (16, 300, 1000), (30, 40, 1000), (20, 1100, 1000), (70, 20, 1000)] {
-        for kind in kinds.by_ref().take(10) {
-            Case::new(m, k, n, kind, [ROW_MAJOR, page, ROW_MAJOR, ROW_MAJOR], 8, false).check(&all());
-        }
-    }
+    check(
+        &[(8, 700, 1000), (16, 300, 1000), (30, 40, 1000), (20, 1100, 1000), (70, 20, 1000)],
+        &mut kinds,
+        10,
+        &[[ROW_MAJOR, page, ROW_MAJOR, ROW_MAJOR]],
+        8,
+    );
     // Short sums, whose results are most of the traffic, from rows and from columns of A.
-    for ((m, k, n), a) in [((30, 40, 1000), ROW_MAJOR), ((35, 20, 488), turned), ((61, 128, 300), turned)] {
+    for ((m, k, n), a) in [((30, 40, 1000), ROW_MAJOR), ((35, 20, 488), TURNED), ((61, 128, 300), TURNED)] {
         let page = Storage { gap: 512 - n % 512, ..ROW_MAJOR };
         for kind in kinds.by_ref().take(20) {
             Case::new(m, k, n, kind, [a, page, page, page], 8, false).check(&all());
@@ -109,34 +131,29 @@ fn colliding_rows() {
 /// Operands that want another order than panel by panel: many rows past a near B, columns of A far apart, a C or an A from beyond the second-level cache.
 #[test]
 fn many_rows() {
-    let turned = Storage { transposed: true, ..ROW_MAJOR };
-    let apart = Storage { gap: 130, ..turned };
+    let apart = Storage { gap: 130, ..TURNED };
     let mut kinds = kinds().into_iter().cycle();
-    for (m, k, n) in [(50, 1024, 33), (49, 523, 70), (97, 100, 131)] {
-        for kind in kinds.by_ref().take(10) {
-            Case::new(m, k, n, kind, [ROW_MAJOR; 4], 9, false).check(&all());
-            Case::new(m, k, n, kind, [turned, ROW_MAJOR, turned, ROW_MAJOR], 9, false).check(&all());
-        }
-    }
-    for (m, k, n) in [(33, 100, 200), (14, 523, 150), (61, 33, 600)] {
-        for kind in kinds.by_ref().take(10) {
-            Case::new(m, k, n, kind, [apart, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 9, false).check(&all());
-        }
-    }
-    for kind in kinds.by_ref().take(10) {
-        Case::new(130, 49, 1100, kind, [turned, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 9, false).check(&all());
-    }
-    for (m, k, n) in [(700, 49, 600), (2100, 700, 65)] {
-        for kind in kinds.by_ref().take(1) {
-            Case::new(m, k, n, kind, [ROW_MAJOR; 4], 9, false).check(&all());
-        }
-    }
+    check(
+        &[(50, 1024, 33), (49, 523, 70), (97, 100, 131)],
+        &mut kinds,
+        10,
+        &[[ROW_MAJOR; 4], [TURNED, ROW_MAJOR, TURNED, ROW_MAJOR]],
+        9,
+    );
+    check(
+        &[(33, 100, 200), (14, 523, 150), (61, 33, 600)],
+        &mut kinds,
+        10,
+        &[[apart, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR]],
+        9,
+    );
+    check(&[(130, 49, 1100)], &mut kinds, 10, &[[TURNED, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR]], 9);
+    check(&[(700, 49, 600), (2100, 700, 65)], &mut kinds, 1, &[[ROW_MAJOR; 4]], 9);
 }
 
 /// Sums of a few terms, as outer products and narrow layers have them: panels of every width, results near and far, rows of C that collide.
 #[test]
 fn short_sums() {
-    let turned = Storage { transposed: true, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
     let wide = [(2, 600), (5, 77), (40, 30), (70, 1024), (33, 512), (300, 3), (9, 2100)];
     let narrow = [(16, 16), (29, 11), (35, 8), (21, 4), (18, 3)];
@@ -144,10 +161,10 @@ fn short_sums() {
         for &(m, n) in narrow.iter().chain(if k <= 14 { &wide[..] } else { &[] }) {
             for (kind, layouts) in kinds.by_ref().zip([
                 [ROW_MAJOR; 4],
-                [turned, ROW_MAJOR, ROW_MAJOR, turned],
-                [ROW_MAJOR, turned, ROW_MAJOR, ROW_MAJOR],
-                [turned, turned, turned, ROW_MAJOR],
-                [ROW_MAJOR, Storage { gap: 3, ..turned }, ROW_MAJOR, ROW_MAJOR],
+                [TURNED, ROW_MAJOR, ROW_MAJOR, TURNED],
+                [ROW_MAJOR, TURNED, ROW_MAJOR, ROW_MAJOR],
+                [TURNED, TURNED, TURNED, ROW_MAJOR],
+                [ROW_MAJOR, Storage { gap: 3, ..TURNED }, ROW_MAJOR, ROW_MAJOR],
             ]) {
                 Case::new(m, k, n, kind, layouts, 10, false).check(&all());
             }
@@ -158,24 +175,23 @@ fn short_sums() {
 /// Tiles that are summed in runs, with as many sums before the epilogue as there is room for, and fewer.
 #[test]
 fn runs_of_tiles() {
-    let turned = Storage { transposed: true, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
-    for (m, k, n) in [(12, 20, 640), (33, 17, 250), (150, 30, 48), (8, 16, 400), (100, 64, 130), (29, 100, 600)] {
-        for kind in kinds.by_ref().take(10) {
-            Case::new(m, k, n, kind, [ROW_MAJOR; 4], 11, false).check(&all());
-            Case::new(m, k, n, kind, [turned, turned, ROW_MAJOR, ROW_MAJOR], 11, false).check(&all());
-        }
-    }
+    check(
+        &[(12, 20, 640), (33, 17, 250), (150, 30, 48), (8, 16, 400), (100, 64, 130), (29, 100, 600)],
+        &mut kinds,
+        10,
+        &[[ROW_MAJOR; 4], [TURNED, TURNED, ROW_MAJOR, ROW_MAJOR]],
+        11,
+    );
 }
 
 /// Few rows, whose tiles are as wide as the registers allow: every number of vectors, the last whole or not, near and in two blocks of sums.
 #[test]
 fn wide_tiles_of_few_rows() {
-    let turned = Storage { transposed: true, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
     for (m, most) in [(1, 30), (2, 16), (3, 11), (4, 8), (5, 7), (6, 6)] {
         for vectors in 1..=most {
-            let a = if vectors % 2 == 0 { ROW_MAJOR } else { turned };
+            let a = if vectors % 2 == 0 { ROW_MAJOR } else { TURNED };
             let sizes = [
                 (30, 16 * vectors),
                 (19, 8 * vectors + 3),
@@ -193,7 +209,6 @@ fn wide_tiles_of_few_rows() {
 /// Few rows over a B that lies in columns, which are turned as they come: every number of vectors, the last whole or not, and every rest of eight steps.
 #[test]
 fn columns_of_few_rows() {
-    let turned = Storage { transposed: true, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
     // One tile of rows, several, and more than are turned.
     for m in (1..=15).chain([20, 28, 29, 60, 126, 127]) {
@@ -208,8 +223,8 @@ fn columns_of_few_rows() {
                 (1024, 16 * vectors),
             ];
             for ((k, n), kind) in sizes.into_iter().zip(kinds.by_ref()) {
-                for a in [ROW_MAJOR, turned] {
-                    Case::new(m, k, n, kind, [a, turned, ROW_MAJOR, ROW_MAJOR], 14, false).check(&all());
+                for a in [ROW_MAJOR, TURNED] {
+                    Case::new(m, k, n, kind, [a, TURNED, ROW_MAJOR, ROW_MAJOR], 14, false).check(&all());
                 }
             }
         }
@@ -219,29 +234,28 @@ fn columns_of_few_rows() {
 /// A few columns for many rows, down which vectors run: as many as fill vectors, fewer and more, and more than go through the epilogue together.
 #[test]
 fn few_columns() {
-    let turned = Storage { transposed: true, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
-    for (m, k, n) in [
-        (64, 50, 10),
-        (33, 129, 3),
-        (17, 530, 10),
-        (50, 80, 20),
-        (40, 64, 15),
-        (388, 30, 10),
-        (450, 30, 10),
-        (1300, 20, 5),
-    ] {
-        for kind in kinds.by_ref().take(8) {
-            Case::new(m, k, n, kind, [ROW_MAJOR; 4], 15, false).check(&all());
-            Case::new(m, k, n, kind, [ROW_MAJOR, turned, turned, ROW_MAJOR], 15, false).check(&all());
-        }
-    }
+    check(
+        &[
+            (64, 50, 10),
+            (33, 129, 3),
+            (17, 530, 10),
+            (50, 80, 20),
+            (40, 64, 15),
+            (388, 30, 10),
+            (450, 30, 10),
+            (1300, 20, 5),
+        ],
+        &mut kinds,
+        8,
+        &[[ROW_MAJOR; 4], [ROW_MAJOR, TURNED, TURNED, ROW_MAJOR]],
+        15,
+    );
 }
 
 /// Small products, which have ways of their own: one tile, several side by side and below each other, and panels in registers.
 #[test]
 fn small_products() {
-    let transposed = Storage { transposed: true, ..ROW_MAJOR };
     let mut seed = 0;
     for m in [1, 2, 3, 4, 6, 7, 10, 11, 14, 15, 20, 27, 28, 29, 33, 50] {
         for k in [1, 2, 7, 8, 9, 13, 26, 50] {
@@ -249,7 +263,7 @@ fn small_products() {
                 seed += 1;
                 let kind =
                     [Kind::Store, Kind::Bias(Activation::Relu), Kind::Store, Kind::Accumulate][seed as usize % 4];
-                let a = if seed % 3 == 0 { transposed } else { ROW_MAJOR };
+                let a = if seed % 3 == 0 { TURNED } else { ROW_MAJOR };
                 Case::new(m, k, n, kind, [a, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], seed, false).check(&all());
             }
         }
@@ -259,7 +273,6 @@ fn small_products() {
 /// One tile of rows by a B as large as needs no choice of a way, and larger; also of rows of A that are pages apart, of which fewer are read side by side.
 #[test]
 fn one_tile_of_rows() {
-    let transposed = Storage { transposed: true, ..ROW_MAJOR };
     let mut kinds = kinds().into_iter().cycle();
     for (m, k, n) in [
         (1, 4, 8191),
@@ -272,7 +285,7 @@ fn one_tile_of_rows() {
         (14, 57, 600),
     ] {
         for (kind, a) in
-            [Kind::Store].into_iter().chain(kinds.by_ref().take(5)).zip([ROW_MAJOR, transposed].into_iter().cycle())
+            [Kind::Store].into_iter().chain(kinds.by_ref().take(5)).zip([ROW_MAJOR, TURNED].into_iter().cycle())
         {
             Case::new(m, k, n, kind, [a, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 11, false).check(&all());
         }
