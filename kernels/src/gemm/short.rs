@@ -249,10 +249,8 @@ impl Kernel for OuterProduct<'_> {
             // SAFETY: the caller of `Short::run` promises an element of A for each row, `cols` of B, and as many of each row of C.
             unsafe {
                 let x = simd.splat(*a.at(i, 0).ptr);
-                let mut j = 0;
-                while j < whole {
+                for j in (0..whole).step_by(S::LANES) {
                     simd.store(to.add(j), simd.fma(x, simd.load(b.ptr.add(j)), simd.splat(0.0)));
-                    j += S::LANES;
                 }
                 if last > 0 {
                     let y = simd.load_first(b.ptr.add(whole), last);

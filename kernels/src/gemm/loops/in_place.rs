@@ -39,7 +39,7 @@ impl<S: Simd> Loops<'_, S> {
                 return unsafe { self.run_in_rows(tiling, rows, later) };
             }
         }
-        let later = later && self.m.saturating_mul(self.n) <= second_level_bytes() / 4 / size_of::<f32>();
+        let later = later && self.c_len() <= second_level_bytes() / 4 / size_of::<f32>();
         let (mut jc, mut width, mut rows) = (0, 0, runs(0, 1));
         // 1. Panels of B, as wide as a tile; each stays in the first-level cache as far as it fits.
         while jc < self.n {

@@ -49,10 +49,10 @@ impl<S: Simd> Loops<'_, S> {
         if multiplies_at_half_rate::<S>() { self.cost_at_half_rate() } else { self.cost_at_full_rate() }
     }
 
-    /// Multiply-adds of vectors.
+    /// What its multiply-adds cost.
     #[inline(always)]
-    fn sums(&self) -> usize {
-        self.m.saturating_mul(self.k).saturating_mul(self.n.div_ceil(S::LANES))
+    fn cost_of_sums(&self) -> usize {
+        self.m.saturating_mul(self.k).saturating_mul(QUARTERS).saturating_mul(self.n.div_ceil(S::LANES))
     }
 
     /// What it takes for each result that lies across the vectors: `turned`, or more if rows of C fall into few sets of the first-level cache.
@@ -65,7 +65,7 @@ impl<S: Simd> Loops<'_, S> {
             apart if rows_collide(apart) => COLLIDING,
             _ => turned,
         };
-        self.m.saturating_mul(self.n).saturating_mul(each)
+        self.c_len().saturating_mul(each)
     }
 
     /// (Fitted to 350 shapes measured in both orders and in two parts, with AVX-512 and AVX2: what it chooses takes 0.5 and 2% longer than the best choice, in the geometric mean.)
@@ -80,7 +80,7 @@ impl<S: Simd> Loops<'_, S> {
         const CHAINS: usize = 8;
         let across = self.b.col_stride != 1;
         let vectors = self.n.div_ceil(S::LANES);
-        let sums = self.sums().saturating_mul(QUARTERS);
+        let sums = self.cost_of_sums();
         // What as many chains as that would take, in each panel: a few take no less.
         let panels = (vectors / if across { 2 } else { CHAINS }).max(1);
         let waits = self.k.saturating_mul(QUARTERS * CHAINS).saturating_mul(panels);
@@ -109,7 +109,7 @@ impl<S: Simd> Loops<'_, S> {
         /// To begin to turn results.
         const TURN_RESULTS: usize = 256 * QUARTERS;
         let vectors = self.n.div_ceil(S::LANES);
-        let sums = self.sums().saturating_mul(QUARTERS);
+        let sums = self.cost_of_sums();
         let (least, reads) = match self.b.col_stride {
             1 => (CHAINS * (vectors / CHAINS).max(1), 0),
             _ if self.turns() => (TURNING * vectors, sums / 16),

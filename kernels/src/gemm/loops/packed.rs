@@ -27,6 +27,7 @@ impl<S: Simd> Loops<'_, S> {
         let sums_row_stride = max_nc.next_multiple_of(MAX_LANES);
         // Between blocks of k the sums stay in C where they can, else in a block of scratch.
         let in_c = self.sums_in_c();
+        let asks_for_c = in_c && self.asks_for_c();
         let sum_rows = if in_c || blocks == 1 { self.m } else { SUM_ROWS };
         let pack_a_cols = self.a_waits();
         // Rows that collide are copied. Where they come from beyond the second-level cache that takes time, so only if those of a tile then stay in the
@@ -83,7 +84,7 @@ impl<S: Simd> Loops<'_, S> {
                             b_lies: Lies::Padded,
                             c_row_stride: to_row_stride,
                             add: !first,
-                            asks_for_c: in_c && self.asks_for_c(),
+                            asks_for_c,
                             ..Tile::EMPTY
                         };
                         // 5. Panels of B, those of one width together. The first tile copies them: one after the other as it reads them, if it can.

@@ -101,8 +101,10 @@ impl<S: Simd> Loops<'_, S> {
         let in_c = self.stores_in_c();
         let across = self.across();
         let most_cols = across.max(2) * S::LANES;
-        let (widest, tallest) =
-            (if across > 0 { across } else { 1 + usize::from(self.m <= S::TURNED_ROWS[1]) }, self.turned_rows());
+        let widest = if across > 0 { across } else { 1 + usize::from(self.m <= S::TURNED_ROWS[1]) };
+        let tallest = self.turned_rows();
+        // One tile of rows takes the whole panels of a width in one call.
+        let along = self.m <= tallest && !copies;
         let room = len(self.m, self.k, self.n) - self.columns_room();
         debug_assert!(in_c || self.m * most_cols.min(self.n.next_multiple_of(S::LANES)) <= room);
         // Panels whose sums are taken through the epilogue together.
@@ -116,12 +118,10 @@ impl<S: Simd> Loops<'_, S> {
             let panels = vectors.div_ceil(widest);
             let width = vectors.div_ceil(panels);
             let panel = width * S::LANES;
-            // One tile of rows takes the whole panels of this width in one call.
-            let along = self.m <= tallest && !copies;
             let times = if along { (vectors - (width - 1) * panels).min((end - jc) / panel).max(1) } else { 1 };
             // Where the last panel is not whole, it begins before the end of the one before: sums that are made again take less time than columns that there are not.
             if jc + panel > end {
-                jc = jc.min(end.saturating_sub(panel).max(begun));
+                jc = begun.max(end.saturating_sub(panel));
             }
             let cols = (panel * times).min(end - jc);
             let last = cols - (panel * times - S::LANES);
