@@ -16,6 +16,7 @@ use super::blocking::{
     rows_pages_apart, stores_keep_up, stream_rows, tile_rows, widest,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
+use super::microkernel::Ask;
 use super::pack::Operand;
 use super::packed::{PANEL_COLS, PackedMatrix, panel_stride};
 use super::short::is_short;
@@ -206,7 +207,7 @@ impl<S: Simd> Loops<'_, S> {
         if self.c_collides() {
             return Way::InPlace(First::Reads);
         }
-        if self.a_waits() || self.c_is_far() {
+        if self.a_waits() || self.a_passes() || self.c_is_far() {
             return Way::Packed;
         }
         if self.asks() {
@@ -307,6 +308,19 @@ impl<S: Simd> Loops<'_, S> {
             && self.outruns_fills()
     }
 
+    /// Whether an A in columns that the second-level cache does not hold would pass for each of many panels of B: it passes once a block of columns where B is
+    /// packed. (With more than one block of `k` sums would pass instead. Low tiles have their panels copied.)
+    #[inline(always)]
+    fn a_passes(&self) -> bool {
+        const SUMS: RangeInclusive<usize> = 128..=K_BLOCK;
+        const LEAST_COLS: usize = 256;
+        !self.low()
+            && self.a.row_stride == 1
+            && self.a_len() >= second_level_bytes() / size_of::<f32>()
+            && SUMS.contains(&self.k)
+            && self.n >= LEAST_COLS
+    }
+
     /// Whether tiles of two vectors are so low that they want a row of B, and a column of A, every few cycles.
     #[inline(always)]
     fn low(&self) -> bool {
@@ -360,6 +374,12 @@ impl<S: Simd> Loops<'_, S> {
             && (1 + self.finish.operands()).saturating_mul(self.c_len()) >= beyond_second_level()
     }
 
+    /// Elements of A.
+    #[inline(always)]
+    fn a_len(&self) -> usize {
+        self.m.saturating_mul(self.k)
+    }
+
     /// Elements of C.
     #[inline(always)]
     fn c_len(&self) -> usize {
@@ -371,6 +391,18 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     fn asks_for_c(&self) -> bool {
         S::LANES == MAX_LANES && self.c_len() >= beyond_second_level()
+    }
+
+    /// What a tile of rows asks for, if the next begins at `row`: its columns from `col` on, one with each step of `k`, where they come from beyond the second-level
+    /// cache (or might, beside B). No prefetcher of the machine connects them. (Low tiles would do little else.)
+    #[inline(always)]
+    fn ask_for_a(&self, row: usize, col: usize) -> Ask {
+        let half_second_level = second_level_bytes() / 2 / size_of::<f32>();
+        if !self.low() && self.a.row_stride == 1 && row < self.m && self.a_len() >= half_second_level {
+            Ask::Vectors { from: self.a.at(row, col).ptr, stride: self.a.col_stride }
+        } else {
+            Ask::Nothing
+        }
     }
 
     /// Whether a far B can be read as it lies, the first tile asking for its rows ahead: there is no second tile, or a panel of B fits the second-level

@@ -134,15 +134,23 @@ impl Tile {
     pub fn advance(&mut self) {
         let [a, b, c] = self.next;
         (self.a, self.b, self.c) = (self.a.wrapping_add(a), self.b.wrapping_add(b), self.c.wrapping_add(c));
+        if let Ask::Vectors { from, .. } | Ask::Lines { from, .. } = &mut self.ask {
+            *from = from.wrapping_add(a);
+        }
     }
 }
 
-/// What a tile of two vectors asks the second-level cache for, while it reads B: what comes from afar in rows that no prefetcher of the machine may connect.
+/// What a tile of two vectors asks the second-level cache for, while it reads B: what comes from afar in rows of B, or columns of A, that no prefetcher of the machine
+/// may connect.
 #[derive(Clone, Copy)]
 pub(super) enum Ask {
     Nothing,
-    /// With each row of B that it reads, it asks for two vectors: of one row after the other from here on.
-    Vectors(*const f32),
+    /// With each row of B that it reads, it asks for two vectors: of one row (or column of A) after the other from here on, which are `stride` elements
+    /// apart.
+    Vectors {
+        from: *const f32,
+        stride: usize,
+    },
     /// With each row of B that it reads, it asks for a cache line: with four rows for [`ASKED_COLS`] elements of a row, one row after the other from here on,
     /// which are `stride` elements apart.
     Lines {
@@ -257,7 +265,7 @@ fn choose_for<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &Tile) -
     } else if tall && !tile.copy.is_null() {
         match tile.ask {
             Ask::Lines { .. } => sum!(COPYING, LINES),
-            Ask::Vectors(_) => sum!(COPYING, VECTORS),
+            Ask::Vectors { .. } => sum!(COPYING, VECTORS),
             Ask::Nothing => sum!(COPYING, NOTHING),
         }
     } else if const { S::LANES > 1 && (NV == 1 || MR <= S::PARTIAL_ROWS) } && partial {
@@ -265,7 +273,7 @@ fn choose_for<S: Simd, const MR: usize, const NV: usize>(simd: S, tile: &Tile) -
     } else {
         match tile.ask {
             Ask::Lines { .. } if tall => sum!(WHOLE, LINES),
-            Ask::Vectors(_) if tall => sum!(WHOLE, VECTORS),
+            Ask::Vectors { .. } if tall => sum!(WHOLE, VECTORS),
             _ => sum!(WHOLE, NOTHING),
         }
     }
@@ -330,8 +338,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
         let mut start = 0;
         let mut copy = tile.copy;
         let (mut asked, asked_stride) = match tile.ask {
-            Ask::Vectors(from) => (from, tile.b_stride),
-            Ask::Lines { from, stride } => (from, stride),
+            Ask::Vectors { from, stride } | Ask::Lines { from, stride } => (from, stride),
             Ask::Nothing => (core::ptr::null(), 0),
         };
         loop {

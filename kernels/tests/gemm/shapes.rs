@@ -149,6 +149,7 @@ fn many_rows() {
     );
     check(&[(130, 49, 1100)], &mut kinds, 10, &[[TURNED, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR]], 9);
     check(&[(700, 49, 600), (2100, 700, 65)], &mut kinds, 1, &[[ROW_MAJOR; 4]], 9);
+    check(&[(1050, 1030, 70), (2100, 256, 260)], &mut kinds, 1, &[[TURNED, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR]], 9);
 }
 
 /// Sums of a few terms, as outer products and narrow layers have them: panels of every width, results near and far, rows of C that collide.

@@ -133,7 +133,7 @@ impl<S: Simd> Loops<'_, S> {
         const PANELS: usize = 2;
         S::LANES > 1
             && self.n >= 2 * PANELS * S::LANES
-            && self.m.saturating_mul(self.k) >= third_level_bytes() / 6 / size_of::<f32>()
+            && self.a_len() >= third_level_bytes() / 6 / size_of::<f32>()
             && self.b_bytes() <= second_level_bytes() / 2
     }
 
@@ -156,7 +156,10 @@ impl<S: Simd> Loops<'_, S> {
             b_stride: if source == Source::Copy { panel } else { b.row_stride },
             b_lies: if self.packed { Lies::Padded } else { Lies::Along },
             copy: if source == Source::BCopying { self.scratch } else { core::ptr::null_mut() },
-            ask: if source == Source::BAsking { Ask::Vectors(b.at(AHEAD, 0).ptr) } else { Ask::Nothing },
+            ask: match source {
+                Source::BAsking => Ask::Vectors { from: b.at(AHEAD, 0).ptr, stride: b.row_stride },
+                _ => self.ask_for_a(rows.start + rows.len, 0),
+            },
             last: cols - (width - 1) * S::LANES,
             ..Tile::EMPTY
         };

@@ -32,8 +32,8 @@ impl<S: Simd> Loops<'_, S> {
         let pack_a_cols = self.a_waits();
         // Rows that collide are copied. Where they come from beyond the second-level cache that takes time, so only if those of a tile then stay in the
         // first-level one; if not, low tiles read them as they lie.
-        let a_bytes = self.m.saturating_mul(self.k).saturating_mul(size_of::<f32>());
-        let stay = if a_bytes < second_level_bytes() { usize::MAX } else { rows_that_stay(k_block) };
+        let stay =
+            if self.a_len() < second_level_bytes() / size_of::<f32>() { usize::MAX } else { rows_that_stay(k_block) };
         let copies_rows = self.n > 128 && rows_collide(self.a.row_stride) && tile_rows(S::TILE_ROWS, 2) <= stay;
         let pack_a_rows = self.a.row_stride != 1 && (self.a.col_stride != 1 || copies_rows);
         let tallest = if pack_a_rows { stay } else { stay.min(self.tallest()) };
@@ -69,6 +69,7 @@ impl<S: Simd> Loops<'_, S> {
                         } else {
                             self.a.at(oc + ir, pc)
                         };
+                        let ask_for_a = self.ask_for_a(oc + ir + rows, pc);
                         let (to, to_row_stride) = if in_c {
                             let c = self.c_at(oc + ir, jc);
                             (c.ptr.cast_mut(), c.row_stride)
@@ -83,6 +84,7 @@ impl<S: Simd> Loops<'_, S> {
                             a_col_stride: a.col_stride,
                             b_lies: Lies::Padded,
                             c_row_stride: to_row_stride,
+                            ask: ask_for_a,
                             add: !first,
                             asks_for_c,
                             ..Tile::EMPTY
@@ -108,13 +110,16 @@ impl<S: Simd> Loops<'_, S> {
                                 tile.b_stride = b.row_stride;
                                 for panel_index in 0..times {
                                     tile.b = b.at(0, panel_index * panel).ptr;
-                                    tile.ask = Ask::Vectors(b.at(AHEAD, panel_index * panel).ptr);
+                                    tile.ask = Ask::Vectors {
+                                        from: b.at(AHEAD, panel_index * panel).ptr,
+                                        stride: b.row_stride,
+                                    };
                                     tile.copy = packed.wrapping_add(panel_index * panel * kc);
                                     // SAFETY: the tile lies inside the block, the block inside the product; its copy has room in the scratch.
                                     unsafe { sum_tile(self.simd, rows, width, &mut tile) }
                                     tile.c = tile.c.wrapping_add(panel);
                                 }
-                                (tile.ask, tile.copy) = (Ask::Nothing, core::ptr::null_mut());
+                                (tile.ask, tile.copy) = (ask_for_a, core::ptr::null_mut());
                             } else {
                                 if index == 0 {
                                     for panel_index in 0..times {
