@@ -64,9 +64,21 @@ pub(super) const fn copying_rows<S: Simd>() -> usize {
     if S::LANES == 1 { usize::MAX } else { S::TILE_ROWS.two.div_ceil(2) }
 }
 
-/// [`STREAM_ROWS`] of an instruction set: with the longest vectors, a tile that asks for rows of B overtakes the stream as soon as it can be made.
-pub(super) const fn stream_rows<S: Simd>() -> usize {
-    if S::LANES == MAX_LANES { copying_rows::<S>() - 1 } else { STREAM_ROWS }
+/// The most rows of A with which a far B streams past: as many as the way of the sums costs less time than lines that panels wait for. These come one after the
+/// other where B is `slow`: it comes from memory, or its rows collide.
+///
+/// With the longest vectors, a tile that asks for rows of B overtakes the stream as soon as it can be made. With the smaller first-level cache, panels of a B from the
+/// third-level one do so before (on a Zen 4: 6×1000×1000 66 → 92% of the peak, 4×784×512 80 → 93, with AVX2 12×500×2000 54 → 72), for AVX-512 is slow to write sums there.
+pub(super) fn stream_rows<S: Simd>(slow: bool) -> usize {
+    const LONGEST_IF_SLOW: usize = 10;
+    const LONGEST_IF_STORES_WAIT: usize = 2;
+    match () {
+        () if S::LANES == MAX_LANES && slow => LONGEST_IF_SLOW,
+        () if S::LANES == MAX_LANES && stores_keep_up::<S>() => copying_rows::<S>() - 1,
+        () if S::LANES == MAX_LANES => LONGEST_IF_STORES_WAIT,
+        () if registers::<S>() == 16 && !slow && first_level_is_smaller() => S::TILE_ROWS.two,
+        () => STREAM_ROWS,
+    }
 }
 
 /// Rows of A that share what is read of a streaming B: a register for each of their elements in [`STREAMED`] columns, a sum a row, and one of B.
@@ -183,8 +195,13 @@ pub(super) fn multiplies_at_half_rate<S: Simd>() -> bool {
 
 /// Whether this is a processor with AVX-512 and the smaller first-level cache.
 fn has_smaller_first_level<S: Simd>() -> bool {
+    S::LANES == MAX_LANES && first_level_is_smaller()
+}
+
+/// Whether the first-level cache is not the larger of the two sizes that there are.
+fn first_level_is_smaller() -> bool {
     const SMALLER: usize = 1 << 15;
-    S::LANES == MAX_LANES && first_level_bytes() <= SMALLER
+    first_level_bytes() <= SMALLER
 }
 
 /// The widest tile for what remains of a row of C, `cols` columns.

@@ -204,7 +204,7 @@ impl<S: Simd> Loops<'_, S> {
         if !a_direct {
             return Way::Packed;
         }
-        if self.c_collides() {
+        if self.passes_once() || self.c_collides() {
             return Way::InPlace(First::Reads);
         }
         if self.a_waits() || self.a_passes() || self.c_is_far() {
@@ -225,14 +225,25 @@ impl<S: Simd> Loops<'_, S> {
     /// Whether B is read once, from end to end, and the sums wait in the first-level cache.
     #[inline(always)]
     fn streams(&self) -> bool {
-        // Rows of A for which the way of the sums costs less time than lines that come one after the other.
-        const MOST_ROWS_IF_SLOW: usize = 10;
-        let few = |slow: bool| self.m <= stream_rows::<S>() || self.m <= MOST_ROWS_IF_SLOW && slow;
         if self.far() {
-            few(self.vast())
+            !self.is_one_panel() && self.m <= stream_rows::<S>(self.vast())
         } else {
-            self.comes_in() && stores_keep_up::<S>() && (self.pieces_cost() || few(true) && self.panels_collide())
+            self.comes_in()
+                && stores_keep_up::<S>()
+                && (self.pieces_cost() || self.m <= stream_rows::<S>(true) && self.panels_collide())
         }
+    }
+
+    /// Whether a tile has all rows and columns of C, so that reading B as it lies is reading it from end to end.
+    #[inline(always)]
+    fn is_one_panel(&self) -> bool {
+        self.m <= tile_rows(S::TILE_ROWS, self.n.div_ceil(S::LANES))
+    }
+
+    /// Whether a far B that does not stream is read once all the same, by a tile that has all rows of A but is too low to ask for rows of B: in panels as wide as such tiles are.
+    #[inline(always)]
+    fn passes_once(&self) -> bool {
+        self.far() && (self.m < copying_rows::<S>() || self.is_one_panel())
     }
 
     /// Whether panels would read rows of B in pieces, for so few rows of A that pieces cost more time than the way of the sums.

@@ -64,6 +64,14 @@ fn weights_from_memory() {
         &[[ROW_MAJOR, wide, ROW_MAJOR, ROW_MAJOR]],
         7,
     );
+    // Few columns, which one tile has, and those of a few panels.
+    check(
+        &[(1, 30_000, 29), (5, 16_000, 50), (13, 32_000, 21), (3, 1501, 500), (6, 1101, 605)],
+        &mut kinds,
+        2,
+        &[[ROW_MAJOR; 4]],
+        7,
+    );
 }
 
 /// Few rows of A, and near rows of B that stream past them: longer than a panel, or a page apart.
