@@ -255,7 +255,7 @@ impl SmallPlan {
             let sum = choose(simd, rows, vectors, &tile);
             return step(&mut tile, [0; 3], sum);
         }
-        // 1. Panels of B, as wide as a tile; those of one width together, if one tile has all rows.
+        // 1. Panels of B, as wide as a tile.
         let form = if apart { Form::Large } else { form::<S>(rows, k, cols) };
         let tiling = Tiling { rows, tallest: usize::MAX, padded: false, form };
         let mut jc = 0;
@@ -263,20 +263,22 @@ impl SmallPlan {
             let Panels { width, times, .. } = panels::<S>(tiling, jc, cols);
             let panel = width * S::LANES;
             let tallest = tiling.tile_rows::<S>(width);
-            let one_tile = rows <= tallest;
-            let times = if one_tile { times } else { 1 };
+            // One tile has all rows, and the panels of a width together; else panels come one by one.
+            let times = if rows <= tallest { times } else { 1 };
             tile.last = (cols - jc).min(panel * times) - (panel * times - S::LANES);
             tile.c_last = if apart { S::LANES } else { tile.last };
-            // 2. Tiles of rows, as equal as they come.
-            for run in runs(rows, tallest) {
-                if one_tile {
-                    tile.along(panel, panel, times);
-                } else {
+            if rows <= tallest {
+                tile.along(panel, panel, times);
+                let sum = inner_loop(simd, rows, width, &tile);
+                step(&mut tile, [0, jc, jc], sum);
+            } else {
+                // 2. Tiles of rows, as equal as they come.
+                for run in runs(rows, tallest) {
                     tile.down(run.len, run.times);
+                    let from = [run.start.wrapping_mul(a_row_stride), jc, run.start * c_row_stride + jc];
+                    let sum = inner_loop(simd, run.len, width, &tile);
+                    step(&mut tile, from, sum);
                 }
-                let from = [run.start.wrapping_mul(a_row_stride), jc, run.start * c_row_stride + jc];
-                let sum = inner_loop(simd, run.len, width, &tile);
-                step(&mut tile, from, sum);
             }
             jc += panel * times;
         }
