@@ -64,11 +64,11 @@ pub(super) const fn copying_rows<S: Simd>() -> usize {
     if S::LANES == 1 { usize::MAX } else { S::TILE_ROWS.two.div_ceil(2) }
 }
 
-/// The most rows of A with which a far B streams past: as many as the way of the sums costs less time than lines that panels wait for. These come one after the
-/// other where B is `slow`: it comes from memory, or its rows collide.
+/// The most rows of A with which a B streams past: as many as the way of the sums costs less time than what panels would wait for; more where B is `slow`, because it comes from memory, or
+/// from near in rows that collide.
 ///
 /// With the longest vectors, a tile that asks for rows of B overtakes the stream as soon as it can be made. With the smaller first-level cache, panels of a B from the
-/// third-level one do so before (on a Zen 4: 6×1000×1000 66 → 92% of the peak, 4×784×512 80 → 93, with AVX2 12×500×2000 54 → 72), for AVX-512 is slow to write sums there.
+/// third-level one do so before (on a Zen 4 6×1000×1000 68 → 93% of the peak, 6×784×512 73 → 91, with AVX2 12×500×2000 76 → 90).
 pub(super) fn stream_rows<S: Simd>(slow: bool) -> usize {
     const LONGEST_IF_SLOW: usize = 10;
     const LONGEST_IF_STORES_WAIT: usize = 2;

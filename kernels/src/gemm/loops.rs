@@ -191,7 +191,7 @@ impl<S: Simd> Loops<'_, S> {
         {
             return Way::Short;
         }
-        let a_direct = self.a.row_stride == 1 || self.a.col_stride == 1;
+        let a_direct = self.a_is_direct();
         if self.b.col_stride != 1 {
             return if self.turns() { Way::Turning } else { Way::Packed };
         }
@@ -222,11 +222,19 @@ impl<S: Simd> Loops<'_, S> {
         if self.far() || self.waits() { Way::Packed } else { Way::InPlace(First::Reads) }
     }
 
+    /// Whether A lies in rows or columns, as tiles read it.
+    #[inline(always)]
+    fn a_is_direct(&self) -> bool {
+        self.a.row_stride == 1 || self.a.col_stride == 1
+    }
+
     /// Whether B is read once, from end to end, and the sums wait in the first-level cache.
     #[inline(always)]
     fn streams(&self) -> bool {
         if self.far() {
-            !self.is_one_panel() && self.m <= stream_rows::<S>(self.vast())
+            // (What does not stream, panels read as it lies, if A is for tiles.)
+            let slow = self.vast() || !self.a_is_direct();
+            self.m <= stream_rows::<S>(slow) && !(self.is_one_panel() && self.a_is_direct())
         } else {
             self.comes_in()
                 && stores_keep_up::<S>()
@@ -234,13 +242,18 @@ impl<S: Simd> Loops<'_, S> {
         }
     }
 
-    /// Whether a tile has all rows and columns of C, so that reading B as it lies is reading it from end to end.
+    /// Whether one tile has all rows and columns of C and no other columns lie between its rows of B, so that reading B as it lies is reading it from end to end.
     #[inline(always)]
     fn is_one_panel(&self) -> bool {
-        self.m <= tile_rows(S::TILE_ROWS, self.n.div_ceil(S::LANES))
+        let vectors = self.n.div_ceil(S::LANES);
+        let whole = vectors == 1 || self.m <= S::PARTIAL_ROWS || self.n.is_multiple_of(S::LANES);
+        whole
+            && self.m <= tile_rows(S::TILE_ROWS, vectors).min(self.tallest())
+            && self.b.row_stride < self.n.saturating_add(S::LANES)
     }
 
-    /// Whether a far B that does not stream is read once all the same, by a tile that has all rows of A but is too low to ask for rows of B: in panels as wide as such tiles are.
+    /// Whether a far B that does not stream is read once all the same, in panels as wide as tiles of so few rows are: they are too low to ask for rows of B, or there is one panel, which
+    /// needs no asking.
     #[inline(always)]
     fn passes_once(&self) -> bool {
         self.far() && (self.m < copying_rows::<S>() || self.is_one_panel())
@@ -416,7 +429,7 @@ impl<S: Simd> Loops<'_, S> {
         }
     }
 
-    /// Whether a far B can be read as it lies, the first tile asking for its rows ahead: there is no second tile, or a panel of B fits the second-level
+    /// Whether a far B of several panels can be read as it lies, the first tile asking for its rows ahead: there is no second tile, or a panel of B fits the second-level
     /// cache with ease, and its rows do not collide there. More rows of A than these pay for the copy.
     #[inline(always)]
     fn asks(&self) -> bool {

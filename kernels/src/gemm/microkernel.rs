@@ -22,7 +22,7 @@ pub(super) struct Tile {
     pub b_lies: Lies,
     /// Where the rows of B go, one vector after the other, to be read again; or null.
     pub copy: *mut f32,
-    /// What of B is asked for meanwhile.
+    /// What is asked for meanwhile.
     pub ask: Ask,
     /// Whether a B that lies across is best read in whole cache lines, because those of its columns drive each other out.
     pub whole_lines: bool,

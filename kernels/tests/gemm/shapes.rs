@@ -64,12 +64,13 @@ fn weights_from_memory() {
         &[[ROW_MAJOR, wide, ROW_MAJOR, ROW_MAJOR]],
         7,
     );
-    // Few columns, which one tile has, and those of a few panels.
+    // Few columns, which one tile has, or two for want of a whole last vector, and those of a few panels.
+    let scattered = Storage { step: 2, ..ROW_MAJOR };
     check(
-        &[(1, 30_000, 29), (5, 16_000, 50), (13, 32_000, 21), (3, 1501, 500), (6, 1101, 605)],
+        &[(1, 30_000, 29), (5, 16_000, 50), (13, 24_000, 32), (5, 60_000, 12), (3, 1501, 500), (6, 1101, 605)],
         &mut kinds,
-        2,
-        &[[ROW_MAJOR; 4]],
+        3,
+        &[ROW_MAJOR, TURNED, scattered].map(|a| [a, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR]),
         7,
     );
 }
@@ -86,7 +87,7 @@ fn weights_from_near() {
         &[[ROW_MAJOR; 4]],
         8,
     );
-    for (m, k, n) in [(4, 41, 1000), (7, 522, 90), (10, 42, 801), (16, 130, 81)] {
+    for (m, k, n) in [(4, 41, 1000), (7, 522, 90), (10, 42, 801), (10, 20, 1000), (16, 130, 81)] {
         for kind in kinds.by_ref().take(4) {
             Case::new(m, k, n, kind, [ROW_MAJOR, page(n), ROW_MAJOR, ROW_MAJOR], 8, false).check(&all());
         }
@@ -157,7 +158,9 @@ fn many_rows() {
     );
     check(&[(130, 49, 1100)], &mut kinds, 10, &[[TURNED, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR]], 9);
     check(&[(700, 49, 600), (2100, 700, 65)], &mut kinds, 1, &[[ROW_MAJOR; 4]], 9);
-    check(&[(1050, 1030, 70), (2100, 256, 260)], &mut kinds, 1, &[[TURNED, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR]], 9);
+    let page = Storage { gap: 1024 - 100, ..ROW_MAJOR };
+    check(&[(1050, 1030, 70), (1100, 500, 260)], &mut kinds, 1, &[[TURNED, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR]], 9);
+    check(&[(2100, 140, 100)], &mut kinds, 2, &[[TURNED, page, ROW_MAJOR, ROW_MAJOR]], 9);
 }
 
 /// Sums of a few terms, as outer products and narrow layers have them: panels of every width, results near and far, rows of C that collide.

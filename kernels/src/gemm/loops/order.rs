@@ -112,7 +112,8 @@ impl<S: Simd> Loops<'_, S> {
         let sums = self.cost_of_sums();
         let (least, reads) = match self.b.col_stride {
             1 => (CHAINS * (vectors / CHAINS).max(1), 0),
-            _ if self.turns() => (TURNING * vectors, sums / 16),
+            // (Where columns collide, their lines come late.)
+            _ if self.turns() => (TURNING * vectors, sums / if self.columns_collide() { 6 } else { 16 }),
             _ => (TURNING * vectors, self.k.saturating_mul(self.n).saturating_mul(TURN_AND_COPY_B)),
         };
         let results = match self.cost_of_results(TURN_C) {

@@ -52,7 +52,7 @@ impl<S: Simd> Loops<'_, S> {
     /// Whether those columns of B that are read side by side drive each other out of the first-level cache before they are used up: 32 that are a multiple of half
     /// a page apart share two sets of it, 16 of pages one, and sets have 8 to 12 lines. (Shorter vectors go without.)
     #[inline(always)]
-    fn columns_collide(&self) -> bool {
+    pub(super) fn columns_collide(&self) -> bool {
         match S::LANES {
             MAX_LANES => rows_collide(self.b.col_stride),
             8 => pages_apart(self.b.col_stride),
