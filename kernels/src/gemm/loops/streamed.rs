@@ -24,8 +24,8 @@ impl<S: Simd> Loops<'_, S> {
         let asks = self.vast() && self.m > 1 && max_cols < self.b.row_stride;
         for jc in (0..self.n).step_by(max_cols) {
             let cols = max_cols.min(self.n - jc);
-            let stride = self.sums_row_stride(cols);
-            let (total, chain) = (self.scratch, self.scratch.wrapping_add(self.m * stride));
+            let (total, stride) = self.place_of_sums(jc, cols);
+            let chain = total.wrapping_add(self.m * stride);
             for pc in (0..self.k).step_by(k_block) {
                 let end = self.k.min(pc + k_block);
                 let mut p = pc;
@@ -66,18 +66,29 @@ impl<S: Simd> Loops<'_, S> {
         }
     }
 
-    /// Elements from row to row of two blocks of sums of `cols` columns.
+    /// Where two blocks of sums of `cols` columns from `jc` on are, and how many elements their rows are apart.
     ///
-    /// A load waits for earlier stores that it cannot tell from its own place: those at the same place of another page, in one of 16 pages on a Zen 4 (2×784×1000 took 42
-    /// or, where the second row of sums follows the first at nearly a page, 95 µs from run to run). So rows that are written together begin in different parts of a page,
-    /// if there is room.
+    /// A load waits for earlier stores that the machine cannot tell from its own place: those at the same place of another page, in one of 16 pages on a Zen 4 (2×784×1000 took
+    /// 42 µs or, where the second row of sums follows the first at nearly a page, 95, from run to run; 1×1024×1024 46 or, where sums lie just behind B's place in a page, 75).
+    /// So rows that are written together begin in different parts of a page, and rows of B that all begin at one place of a page in the middle between two, if there
+    /// is room.
     #[inline(always)]
-    fn sums_row_stride(&self, cols: usize) -> usize {
+    fn place_of_sums(&self, jc: usize, cols: usize) -> (*mut f32, usize) {
         const PAGE: usize = 4096 / size_of::<f32>();
         let padded = cols.next_multiple_of(S::LANES);
         let part = PAGE / self.m.min(rows_in_stream::<S>()) / MAX_LANES * MAX_LANES;
-        let apart = padded + (part + PAGE - padded % PAGE) % PAGE;
+        let stride = if self.m > 1 { padded + (part + PAGE - padded % PAGE) % PAGE } else { padded };
+        let start = if self.panels_collide() {
+            let ahead = self.b.at(0, jc).ptr.addr().wrapping_sub(self.scratch.addr()) / size_of::<f32>();
+            (ahead + part / 2) % PAGE / MAX_LANES * MAX_LANES
+        } else {
+            0
+        };
         let Parts { b, a, sums } = parts(self.m, self.k, self.n);
-        if self.m > 1 && 2 * self.m * apart <= b + a + sums { apart } else { padded }
+        if start + 2 * self.m * stride <= b + a + sums {
+            (self.scratch.wrapping_add(start), stride)
+        } else {
+            (self.scratch, padded)
+        }
     }
 }
