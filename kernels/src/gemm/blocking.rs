@@ -28,6 +28,8 @@ pub(super) const STREAMED: usize = 4;
 pub(super) const ASKED_ROWS: usize = 2 * STREAMED;
 /// The widest vector, in lanes: what packed panels are padded to in the worst case.
 pub(super) const MAX_LANES: usize = 16;
+/// Elements of a page of memory: what lies so many apart shares a set of a first-level cache.
+pub(super) const PAGE: usize = 4096 / size_of::<f32>();
 /// Sums that are taken through the epilogue together, if C cannot hold them: 16 KiB of the first-level cache.
 pub(super) const SUMS: usize = 4096;
 
@@ -171,8 +173,7 @@ impl Tiling {
 
 /// Rows of A that tiles can read side by side where they are pages apart: the first-level cache has a line for each page that it is large, whatever its sets. (A quarter more cost no time in tiles of 9 and 10 rows with 8 such lines; 13 took 15% longer than rows that do not collide.)
 pub(super) fn rows_pages_apart() -> usize {
-    const PAGE: usize = 4096;
-    let lines = first_level_bytes() / PAGE;
+    let lines = first_level_bytes() / size_of::<f32>() / PAGE;
     (lines + lines / 4).max(2)
 }
 
@@ -284,12 +285,12 @@ pub(super) fn panels<S: Simd>(tiling: Tiling, jc: usize, n: usize) -> Panels {
 
 /// Whether rows so many elements apart fall into the same few sets of a cache with 64 sets of 64-byte lines.
 pub(super) const fn rows_collide(row_stride: usize) -> bool {
-    row_stride > 0 && row_stride.is_multiple_of(2048 / size_of::<f32>())
+    row_stride > 0 && row_stride.is_multiple_of(PAGE / 2)
 }
 
 /// Whether elements so many apart fall into one set of a first-level cache: they are pages apart.
 pub(super) const fn pages_apart(stride: usize) -> bool {
-    stride > 0 && stride.is_multiple_of(4096 / size_of::<f32>())
+    stride > 0 && stride.is_multiple_of(PAGE)
 }
 
 /// The width of a tile of strips, or of one that asks for rows of B, for what remains of a row of C: two vectors, if they are there.

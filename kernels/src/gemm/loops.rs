@@ -13,7 +13,7 @@ pub(super) use small::{Operands, Small, SmallPlan, Steps};
 
 use super::blocking::{
     Form, K_BLOCK, MAX_LANES, Panels, Tiling, copying_rows, equal_height, form, pages_apart, panels, rows_collide,
-    rows_pages_apart, stores_keep_up, stream_rows, tile_rows, widest,
+    rows_pages_apart, stores_keep_up, stream_rows, tile_rows, tile_width, widest,
 };
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::microkernel::Ask;
@@ -245,10 +245,10 @@ impl<S: Simd> Loops<'_, S> {
     /// Whether one tile has all rows and columns of C and no other columns lie between its rows of B, so that reading B as it lies is reading it from end to end.
     #[inline(always)]
     fn is_one_panel(&self) -> bool {
-        let vectors = self.n.div_ceil(S::LANES);
-        let whole = vectors == 1 || self.m <= S::PARTIAL_ROWS || self.n.is_multiple_of(S::LANES);
-        whole
-            && self.m <= tile_rows(S::TILE_ROWS, vectors).min(self.tallest())
+        let tiling = self.tiling();
+        let width = tile_width::<S>(tiling, self.n);
+        width * S::LANES >= self.n
+            && self.m <= tiling.tile_rows::<S>(width)
             && self.b.row_stride < self.n.saturating_add(S::LANES)
     }
 
@@ -338,11 +338,7 @@ impl<S: Simd> Loops<'_, S> {
     fn a_passes(&self) -> bool {
         const SUMS: RangeInclusive<usize> = 128..=K_BLOCK;
         const LEAST_COLS: usize = 256;
-        !self.low()
-            && self.a.row_stride == 1
-            && self.a_len() >= second_level_bytes() / size_of::<f32>()
-            && SUMS.contains(&self.k)
-            && self.n >= LEAST_COLS
+        !self.low() && self.a.row_stride == 1 && self.a_is_far() && SUMS.contains(&self.k) && self.n >= LEAST_COLS
     }
 
     /// Whether tiles of two vectors are so low that they want a row of B, and a column of A, every few cycles.
@@ -396,6 +392,12 @@ impl<S: Simd> Loops<'_, S> {
             && self.n >= COLS
             && self.c_as_seen().col_stride == 1
             && (1 + self.finish.operands()).saturating_mul(self.c_len()) >= beyond_second_level()
+    }
+
+    /// Whether the second-level cache cannot hold A.
+    #[inline(always)]
+    fn a_is_far(&self) -> bool {
+        self.a_len() >= second_level_bytes() / size_of::<f32>()
     }
 
     /// Elements of A.

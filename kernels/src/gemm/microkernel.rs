@@ -134,6 +134,7 @@ impl Tile {
     pub fn advance(&mut self) {
         let [a, b, c] = self.next;
         (self.a, self.b, self.c) = (self.a.wrapping_add(a), self.b.wrapping_add(b), self.c.wrapping_add(c));
+        // (What is asked for with several tiles is the next one's A.)
         if let Ask::Vectors { from, .. } | Ask::Lines { from, .. } = &mut self.ask {
             *from = from.wrapping_add(a);
         }

@@ -14,6 +14,13 @@ pub(super) struct Parts {
     pub sums: usize,
 }
 
+impl Parts {
+    /// Elements of all of them.
+    pub const fn len(&self) -> usize {
+        self.b + self.a + self.sums
+    }
+}
+
 /// For the loops in their order.
 pub(super) const fn parts(m: usize, k: usize, n: usize) -> Parts {
     // Not `k_block_len`, which falls where one block becomes two: scratch for a batch must be enough for a smaller one.
@@ -77,8 +84,8 @@ mod tests {
             for k in sizes {
                 for n in sizes {
                     let len = len(m, k, n);
-                    for Parts { b, a, sums } in [parts(m, k, n), parts(n, k, m)] {
-                        assert!(b + a + sums <= len, "{m}×{k}×{n}");
+                    for parts in [parts(m, k, n), parts(n, k, m)] {
+                        assert!(parts.len() <= len, "{m}×{k}×{n}");
                     }
                     for smaller in [(m - 1, k, n), (m, k - 1, n), (m, k, n - 1)] {
                         assert!(self::len(smaller.0, smaller.1, smaller.2) <= len, "{m}×{k}×{n}, {smaller:?}");

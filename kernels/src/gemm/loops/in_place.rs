@@ -4,7 +4,7 @@ use super::super::blocking::{
     Form, Panels, Run, SUMS, Tiling, k_block_len, pair_width, panels, runs, tile_rows, tile_width,
 };
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
-use super::super::scratch::{Parts, parts};
+use super::super::scratch::parts;
 use super::{First, Loops};
 use crate::caches::{second_level_bytes, third_level_bytes};
 use crate::simd::Simd;
@@ -183,8 +183,7 @@ impl<S: Simd> Loops<'_, S> {
         // Sums for the epilogue: of as many tiles as there is room for, and of one at least.
         let copied = if matches!(source, Source::BCopying | Source::Copy) { panel * self.k } else { 0 };
         let sums = self.scratch.wrapping_add(copied);
-        let Parts { b, a, sums: behind } = parts(self.m, self.k, self.n);
-        let room = b + a + behind - copied;
+        let room = parts(self.m, self.k, self.n).len() - copied;
         debug_assert!(rows.len * panel <= room);
         let most = (SUMS.min(room) / (rows.len * panel)).max(1);
         let (mut row, mut col, mut left) = (rows.start, start, total);

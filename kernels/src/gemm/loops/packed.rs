@@ -8,7 +8,6 @@ use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
 use super::super::scratch::{Parts, a_row_len, parts};
 use super::Loops;
-use crate::caches::second_level_bytes;
 use crate::simd::Simd;
 
 impl<S: Simd> Loops<'_, S> {
@@ -32,8 +31,7 @@ impl<S: Simd> Loops<'_, S> {
         let pack_a_cols = self.a_waits();
         // Rows that collide are copied. Where they come from beyond the second-level cache that takes time, so only if those of a tile then stay in the
         // first-level one; if not, low tiles read them as they lie.
-        let stay =
-            if self.a_len() < second_level_bytes() / size_of::<f32>() { usize::MAX } else { rows_that_stay(k_block) };
+        let stay = if self.a_is_far() { rows_that_stay(k_block) } else { usize::MAX };
         let copies_rows = self.n > 128 && rows_collide(self.a.row_stride) && tile_rows(S::TILE_ROWS, 2) <= stay;
         let pack_a_rows = self.a.row_stride != 1 && (self.a.col_stride != 1 || copies_rows);
         let tallest = if pack_a_rows { stay } else { stay.min(self.tallest()) };

@@ -7,7 +7,7 @@ use super::super::epilogue::{Block, Finish, Target, finish_block};
 use super::super::microkernel::{InnerLoop, Tile, choose, inner_loop};
 use super::super::pack::Operand;
 use super::super::packed::{PANEL_COLS, panel_stride};
-use super::super::scratch::{Parts, parts};
+use super::super::scratch::parts;
 use super::super::short::{Short, is_short};
 use super::{Factor, Loops, Product};
 use crate::layout::Layout;
@@ -36,11 +36,9 @@ impl Kernel for Small<'_, '_, '_> {
         };
         let sums_len = plan.sums_len::<S>(finish);
         // (For so few sums of so few rows the third part alone has room.)
-        if sums_len > STREAM_SUMS || m > STREAM_ROWS && sums_len > 0 {
-            let Parts { b, a, sums } = parts(m, k, n);
-            if sums_len > b + a + sums {
-                return false;
-            }
+        let beyond_third = sums_len > STREAM_SUMS || m > STREAM_ROWS && sums_len > 0;
+        if beyond_third && sums_len > parts(m, k, n).len() {
+            return false;
         }
         let operands = Operands { a: a.as_ptr(), b, c: Target::of(c), finish, scratch };
         // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C is lent mutably, and the scratch has room for the sums if C does
@@ -264,10 +262,11 @@ impl SmallPlan {
             let panel = width * S::LANES;
             let tallest = tiling.tile_rows::<S>(width);
             // One tile has all rows, and the panels of a width together; else panels come one by one.
-            let times = if rows <= tallest { times } else { 1 };
+            let one_tile = rows <= tallest;
+            let times = if one_tile { times } else { 1 };
             tile.last = (cols - jc).min(panel * times) - (panel * times - S::LANES);
             tile.c_last = if apart { S::LANES } else { tile.last };
-            if rows <= tallest {
+            if one_tile {
                 tile.along(panel, panel, times);
                 let sum = inner_loop(simd, rows, width, &tile);
                 step(&mut tile, [0, jc, jc], sum);

@@ -1,7 +1,7 @@
 //! A B that streams past a few rows of A: from afar, or in rows that panels would read in pieces.
 
-use super::super::blocking::{MAX_LANES, STREAM_SUMS, STREAMED, balanced, k_block_len, rows_in_stream};
-use super::super::scratch::{Parts, parts};
+use super::super::blocking::{MAX_LANES, PAGE, STREAM_SUMS, STREAMED, balanced, k_block_len, rows_in_stream};
+use super::super::scratch::parts;
 use super::super::stream::Stream;
 use super::Loops;
 use crate::caches::second_level_bytes;
@@ -74,7 +74,6 @@ impl<S: Simd> Loops<'_, S> {
     /// is room.
     #[inline(always)]
     fn place_of_sums(&self, jc: usize, cols: usize) -> (*mut f32, usize) {
-        const PAGE: usize = 4096 / size_of::<f32>();
         let padded = cols.next_multiple_of(S::LANES);
         let part = PAGE / self.m.min(rows_in_stream::<S>()) / MAX_LANES * MAX_LANES;
         let stride = if self.m > 1 { padded + (part + PAGE - padded % PAGE) % PAGE } else { padded };
@@ -84,8 +83,7 @@ impl<S: Simd> Loops<'_, S> {
         } else {
             0
         };
-        let Parts { b, a, sums } = parts(self.m, self.k, self.n);
-        if start + 2 * self.m * stride <= b + a + sums {
+        if start + 2 * self.m * stride <= parts(self.m, self.k, self.n).len() {
             (self.scratch.wrapping_add(start), stride)
         } else {
             (self.scratch, padded)

@@ -13,7 +13,7 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     pub(super) fn turns(&self) -> bool {
         self.b.row_stride == 1
-            && (self.a.row_stride == 1 || self.a.col_stride == 1)
+            && self.a_is_direct()
             && self.m <= S::TURNED_ROWS[0].max(self.across_rows() * self.most_tiles())
             && (!self.copies_columns() || self.copied_columns_len() <= self.columns_room())
     }
