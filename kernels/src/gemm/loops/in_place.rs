@@ -5,7 +5,8 @@ use super::super::blocking::{
 };
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::scratch::parts;
-use super::{First, Loops};
+use super::Loops;
+use super::way::First;
 use crate::caches::{second_level_bytes, third_level_bytes};
 use crate::simd::Simd;
 

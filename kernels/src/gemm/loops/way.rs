@@ -1,0 +1,308 @@
+//! The choice between the ways to compute a product: by where its operands are and how they lie, never by how the result should be rounded.
+
+use super::super::blocking::{
+    K_BLOCK, MAX_LANES, copying_rows, equal_height, pages_apart, rows_collide, rows_pages_apart, stores_keep_up,
+    stream_rows, tile_rows, tile_width, widest,
+};
+use super::super::short::is_short;
+use super::Loops;
+use crate::caches::{second_level_bytes, third_level_bytes};
+use crate::simd::Simd;
+use core::ops::RangeInclusive;
+
+/// What the first tile of rows does for those that follow, while it reads B as it lies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    /// Nothing.
+    Reads,
+    /// It asks for rows ahead.
+    Asks,
+    /// It copies what it reads, for the others.
+    Copies,
+}
+
+/// How a product is computed: a file each.
+pub(super) enum Way {
+    Short,
+    InPlace(First),
+    Turning,
+    Streamed,
+    Strips,
+    Packed,
+}
+
+/// Cycles from one line of a set of the first-level cache to the next that comes there.
+const FILL: usize = 12;
+
+/// Elements of which the second-level cache does not keep much until they come again.
+#[inline(always)]
+pub(super) fn beyond_second_level() -> usize {
+    second_level_bytes() / 2 * 3 / size_of::<f32>()
+}
+
+impl<S: Simd> Loops<'_, S> {
+    /// The way that is fastest for how the operands lie.
+    #[inline(always)]
+    pub(super) fn way(&self) -> Way {
+        if (self.b.col_stride == 1 || self.b.row_stride == 1)
+            && is_short::<S>(self.m, self.k, self.n, self.c_as_seen().row_stride)
+        {
+            return Way::Short;
+        }
+        let a_direct = self.a_is_direct();
+        if self.b.col_stride != 1 {
+            return if self.turns() { Way::Turning } else { Way::Packed };
+        }
+        if const { S::LANES == 1 } {
+            return if a_direct { Way::InPlace(First::Reads) } else { Way::Packed };
+        }
+        if self.streams() {
+            return Way::Streamed;
+        }
+        if !a_direct {
+            return Way::Packed;
+        }
+        if self.passes_once() || self.c_collides() {
+            return Way::InPlace(First::Reads);
+        }
+        if self.a_waits() || self.a_passes() || self.c_is_far() {
+            return Way::Packed;
+        }
+        if self.asks() {
+            return Way::InPlace(First::Asks);
+        }
+        if self.copies() {
+            return Way::InPlace(First::Copies);
+        }
+        if self.wants_strips() {
+            return Way::Strips;
+        }
+        if self.far() || self.waits() { Way::Packed } else { Way::InPlace(First::Reads) }
+    }
+
+    /// Whether A lies in rows or columns, as tiles read it.
+    #[inline(always)]
+    pub(super) fn a_is_direct(&self) -> bool {
+        self.a.row_stride == 1 || self.a.col_stride == 1
+    }
+
+    /// Whether B is read once, from end to end, and the sums wait in the first-level cache.
+    #[inline(always)]
+    fn streams(&self) -> bool {
+        if self.far() {
+            // (What does not stream, panels read as it lies, if A is for tiles.)
+            let slow = self.vast() || !self.a_is_direct();
+            self.m <= stream_rows::<S>(slow) && !(self.is_one_panel() && self.a_is_direct())
+        } else {
+            self.comes_in()
+                && stores_keep_up::<S>()
+                && (self.pieces_cost() || self.m <= stream_rows::<S>(true) && self.panels_collide())
+        }
+    }
+
+    /// Whether one tile has all rows and columns of C and no other columns lie between its rows of B, so that reading B as it lies is reading it from end to end.
+    #[inline(always)]
+    fn is_one_panel(&self) -> bool {
+        let tiling = self.tiling();
+        let width = tile_width::<S>(tiling, self.n);
+        width * S::LANES >= self.n
+            && self.m <= tiling.tile_rows::<S>(width)
+            && self.b.row_stride < self.n.saturating_add(S::LANES)
+    }
+
+    /// Whether a far B that does not stream is read once all the same, in panels as wide as tiles of so few rows are: they are too low to ask for rows of B, or there is one panel, which
+    /// needs no asking.
+    #[inline(always)]
+    fn passes_once(&self) -> bool {
+        self.far() && (self.m < copying_rows::<S>() || self.is_one_panel())
+    }
+
+    /// Whether panels would read rows of B in pieces, for so few rows of A that pieces cost more time than the way of the sums.
+    #[inline(always)]
+    fn pieces_cost(&self) -> bool {
+        const LEAST_COLS: usize = 128;
+        let panel = widest(&S::TILE_ROWS.widest, self.m) * S::LANES;
+        match self.m {
+            1 => self.n > panel.max(LEAST_COLS),
+            2 | 3 => self.n > 2 * panel,
+            _ => false,
+        }
+    }
+
+    /// Whether B lies as the caller laid it, and comes from beyond the first-level cache.
+    #[inline(always)]
+    fn comes_in(&self) -> bool {
+        const FIRST_LEVEL: usize = 1 << 15;
+        !self.packed && self.b_bytes() > FIRST_LEVEL
+    }
+
+    /// Whether B comes from afar: the second-level cache cannot hold it.
+    #[inline(always)]
+    pub(super) fn far(&self) -> bool {
+        !self.packed && self.b_bytes() > second_level_bytes() / 4 * 5
+    }
+
+    /// Length of B.
+    #[inline(always)]
+    pub(super) fn b_bytes(&self) -> usize {
+        self.k.saturating_mul(self.n).saturating_mul(size_of::<f32>())
+    }
+
+    /// Whether a far B comes from memory: it takes much of the third-level cache, which others use too. What lies between its rows counts, because other
+    /// threads read their columns of the same matrix.
+    #[inline(always)]
+    pub(super) fn vast(&self) -> bool {
+        self.k.saturating_mul(self.b.row_stride).saturating_mul(size_of::<f32>()) > third_level_bytes() / 8 * 3
+    }
+
+    /// Whether rows of B lie a multiple of a page apart: a panel's all fall into one set of the first-level cache (or as many as it is vectors wide).
+    #[inline(always)]
+    pub(super) fn panels_collide(&self) -> bool {
+        pages_apart(self.b.row_stride)
+    }
+
+    /// Whether a tile takes fewer cycles for a row of B (of two vectors: as many as it has rows) than a line takes to come where others are due: lines of one
+    /// set of the first-level cache come one after the other, each in the time of a dozen cycles.
+    #[inline(always)]
+    fn outruns_fills(&self) -> bool {
+        S::LANES > 1 && !self.packed && self.k > FILL && equal_height::<S>(self.m) < FILL
+    }
+
+    /// Whether an A whose columns are far apart, and are read by many panels, keeps tiles waiting: a multiple of a page apart; or so far that most lie on pages of
+    /// their own, where tiles are so low that they want another every few cycles, and B so large that it leaves them no room in the first-level cache.
+    #[inline(always)]
+    pub(super) fn a_waits(&self) -> bool {
+        const APART: usize = 128;
+        const LEAST_K: usize = 32;
+        const LEAST_COLS: usize = 128;
+        const TWICE_FIRST_LEVEL: usize = 1 << 16;
+        let scattered = || {
+            self.low()
+                && self.a.col_stride >= APART
+                && self.k >= LEAST_K
+                && self.n >= LEAST_COLS
+                && self.b_bytes() >= TWICE_FIRST_LEVEL
+        };
+        self.a.row_stride == 1
+            && (pages_apart(self.a.col_stride) || scattered())
+            && self.m >= copying_rows::<S>()
+            && self.n >= 8 * S::LANES
+            && self.outruns_fills()
+    }
+
+    /// Whether an A in columns that the second-level cache does not hold would pass for each of many panels of B: it passes once a block of columns where B is
+    /// packed. (With more than one block of `k` sums would pass instead. Low tiles have their panels copied.)
+    #[inline(always)]
+    fn a_passes(&self) -> bool {
+        const SUMS: RangeInclusive<usize> = 128..=K_BLOCK;
+        const LEAST_COLS: usize = 256;
+        !self.low() && self.a.row_stride == 1 && self.a_is_far() && SUMS.contains(&self.k) && self.n >= LEAST_COLS
+    }
+
+    /// Whether tiles of two vectors are so low that they want a row of B, and a column of A, every few cycles.
+    #[inline(always)]
+    pub(super) fn low(&self) -> bool {
+        const { S::LANES > 1 && tile_rows(S::TILE_ROWS, 2) < FILL }
+    }
+
+    /// Whether a near B read as it lies keeps tiles waiting: its rows lie a multiple of a page apart, so that no tile of rows finds what the one before has
+    /// read.
+    #[inline(always)]
+    pub(super) fn waits(&self) -> bool {
+        self.panels_collide() && self.m > tile_rows(S::TILE_ROWS, 2) && self.outruns_fills()
+    }
+
+    /// Whether a near B is worth a copy of each panel while the first tile of rows reads it: there are tiles enough to read that instead, and
+    /// - rows of B collide in the first-level cache, and those of a panel leave it room for A; or
+    /// - tiles are so low that they want a row of B every few cycles: too often for lines that two rows share and for a page every few rows. (A narrow B is one panel
+    ///   and read from end to end, which needs no copy, unless an A in columns takes the first-level cache.)
+    #[inline(always)]
+    fn copies(&self) -> bool {
+        const LEAST_K: usize = 16;
+        const MOST_K: usize = 256;
+        const LEAST_K_IF_LOW: usize = 48;
+        const LEAST_TILES_IF_LOW: usize = 8;
+        const LEAST_PAIRS_IF_LOW: usize = 2;
+        let tallest = tile_rows(S::TILE_ROWS, 2);
+        let pays = if self.panels_collide() {
+            (LEAST_K..=MOST_K).contains(&self.k) && self.m > 2 * tallest
+        } else {
+            // (The scratch has room for a panel of so many rows, whatever else it holds.)
+            let most_k = K_BLOCK * MAX_LANES / S::LANES;
+            self.low()
+                && self.comes_in()
+                && (LEAST_K_IF_LOW..=most_k).contains(&self.k)
+                && (self.a.row_stride == 1 || self.n >= LEAST_PAIRS_IF_LOW * 2 * S::LANES)
+                && self.m >= LEAST_TILES_IF_LOW * tallest
+        };
+        pays && !self.packed && !self.far()
+    }
+
+    /// Whether C, with what its epilogue reads and writes of its shape, is so large, and sums so short, that it is best written in rows as long as they come, past a
+    /// B that is packed: it is most of what comes from and goes to beyond the second-level cache, and A the rest, which panels one after the other would each read
+    /// again.
+    #[inline(always)]
+    fn c_is_far(&self) -> bool {
+        const SUMS: RangeInclusive<usize> = 48..=256;
+        const COLS: usize = 256;
+        !self.packed
+            && SUMS.contains(&self.k)
+            && self.n >= COLS
+            && self.c_as_seen().col_stride == 1
+            && (1 + self.finish.operands()).saturating_mul(self.c_len()) >= beyond_second_level()
+    }
+
+    /// Whether the second-level cache cannot hold A.
+    #[inline(always)]
+    pub(super) fn a_is_far(&self) -> bool {
+        self.a_len() >= second_level_bytes() / size_of::<f32>()
+    }
+
+    /// Whether a far B of several panels can be read as it lies, the first tile asking for its rows ahead: there is no second tile, or a panel of B fits the second-level
+    /// cache with ease, and its rows do not collide there. More rows of A than these pay for the copy.
+    #[inline(always)]
+    fn asks(&self) -> bool {
+        const MOST_ROWS: usize = 512;
+        const PANELS: usize = 4;
+        let panel_bytes = self.k.saturating_mul(2 * S::LANES * size_of::<f32>());
+        self.far()
+            && (self.m <= tile_rows(S::TILE_ROWS, 2)
+                || self.m <= MOST_ROWS
+                    && !rows_collide(self.b.row_stride)
+                    && !self.a_collides()
+                    && panel_bytes < second_level_bytes() / PANELS)
+    }
+
+    /// The most rows of a tile that reads A as it lies: rows of A that are pages apart leave it no more lines in the first-level cache.
+    #[inline(always)]
+    pub(super) fn tallest(&self) -> usize {
+        if self.a.col_stride == 1 && pages_apart(self.a.row_stride) { rows_pages_apart() } else { usize::MAX }
+    }
+
+    /// Whether several tiles of rows, as tall as they come, would be too tall for that.
+    #[inline(always)]
+    pub(super) fn a_collides(&self) -> bool {
+        self.m > tile_rows(S::TILE_ROWS, 2) && equal_height::<S>(self.m) > self.tallest()
+    }
+
+    /// Whether C is best written some whole rows at a time, in tiles of few rows and many columns: it is most of the traffic, and its rows fall into so few sets of
+    /// the first-level cache that the lines of a tall tile drive each other out. (For the longest vectors, which leave low tiles enough registers.)
+    #[inline(always)]
+    pub(super) fn c_collides(&self) -> bool {
+        let c = self.c_as_seen();
+        S::LANES == MAX_LANES
+            && self.m > tile_rows(S::TILE_ROWS, 2)
+            && self.wide_and_short()
+            && c.col_stride == 1
+            && rows_collide(c.row_stride)
+            && !self.far()
+    }
+
+    /// Whether C is wide and most of the traffic, because sums are short.
+    #[inline(always)]
+    pub(super) fn wide_and_short(&self) -> bool {
+        const WIDE: usize = 256;
+        const SHORT: usize = 128;
+        self.n >= WIDE && self.k <= SHORT
+    }
+}
