@@ -10,6 +10,7 @@ mod pack;
 mod packed;
 mod paired;
 mod plan;
+mod rounds;
 mod scratch;
 mod short;
 mod stream;

@@ -78,6 +78,8 @@ pub trait Simd: Copy {
     const PARTIAL_ROWS: usize;
     /// Whether [`scale`](Self::scale) and [`split`](Self::split) take so many instructions that it pays to ask whether a whole vector can do without.
     const SHORT_WAYS: bool;
+    /// Whether inner loops of tiles take rounds of four steps of `k` whose addresses the compiler leaves alone. (Measured with AVX2 only.)
+    const FEW_INSTRUCTIONS: bool = false;
     /// What [`split`](Self::split) counts exponents in.
     const EXPONENT_UNIT: f32 = 1.0 / 8388608.0;
 
@@ -105,6 +107,16 @@ pub trait Simd: Copy {
     #[inline(always)]
     fn in_step(self, a: Self::F) -> Self::F {
         a
+    }
+    /// `ptr`, without what the compiler knows of it: an address of its own, not the sum of others.
+    #[inline(always)]
+    fn opaque(self, ptr: *const f32) -> *const f32 {
+        ptr
+    }
+    /// `stride`, of which the compiler makes no multiples ahead: what an instruction's address can express is then left to the instruction.
+    #[inline(always)]
+    fn opaque_stride(self, stride: usize) -> usize {
+        stride
     }
     /// Asks for the cache line at `ptr`, which need not be readable.
     #[inline(always)]

@@ -3,6 +3,7 @@
 use super::across::across_width;
 use super::blocking::{MAX_LANES, copying_rows, tile_rows};
 use super::paired::{can_pair, choose_paired, has_pairs};
+use super::rounds::Rounds;
 use super::wide::choose_wide;
 use crate::simd::{Kernel, Simd};
 
@@ -146,7 +147,7 @@ impl Tile {
 #[derive(Clone, Copy)]
 pub(super) enum Ask {
     Nothing,
-    /// With each row of B that it reads, it asks for two vectors: of one row (or column of A) after the other from here on, which are `stride` elements
+    /// With each row of B that it reads, it asks for the lines of two vectors: of one row (or column of A) after the other from here on, which are `stride` elements
     /// apart.
     Vectors {
         from: *const f32,
@@ -358,7 +359,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
             macro_rules! multiply {
                 ($a:expr, $row:expr) => {
                     for (i, sums) in sums.iter_mut().enumerate() {
-                        let x = simd.splat(*$a.wrapping_add(i * a_row_stride));
+                        let x = simd.splat(*$a(i));
                         for (sum, &y) in sums.iter_mut().zip(&$row) {
                             *sum = simd.fma(x, y, *sum);
                             if const { !A_ROWS || READ >= ACROSS || ASK == LINES } {
@@ -389,7 +390,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                             }
                             for (q, column) in columns.iter().enumerate() {
                                 if q < $cols {
-                                    multiply!(a, *column);
+                                    multiply!(|i: usize| a.wrapping_add(i * a_row_stride), *column);
                                     a = a.wrapping_add(a_col_stride);
                                 }
                             }
@@ -406,8 +407,8 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                     let mut b = tile.b.wrapping_add(start * tile.b_stride);
                     // One step of k for all sums, the `$step`-th of four.
                     macro_rules! step {
-                        ($step:expr) => {{
-                            let (a, b) = (a.wrapping_add($step * a_col_stride), b.wrapping_add($step * tile.b_stride));
+                        ($step:expr, $a:expr, $b:expr) => {{
+                            let b: *const f32 = $b;
                             let mut row = [simd.splat(0.0); NV];
                             for (v, vector) in row.iter_mut().enumerate() {
                                 let from = b.add(v * S::LANES);
@@ -417,11 +418,12 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                                     simd.load(from)
                                 };
                             }
-                            // (The last element of each vector or line: where rows begin within a line, the first lies in one that came with the columns
+                            // (The last element of each line: where rows begin within a line, the first lies in one that came with the columns
                             // before.)
                             if const { ASK == VECTORS } {
-                                for v in 0..NV {
-                                    simd.prefetch_second_level(asked.wrapping_add(v * S::LANES + S::LANES - 1));
+                                let from_to = const { if S::LANES * NV < LINE { S::LANES * NV } else { LINE } };
+                                for line in 0..const { (S::LANES * NV).div_ceil(LINE) } {
+                                    simd.prefetch_second_level(asked.wrapping_add((line + 1) * from_to - 1));
                                 }
                             } else if const { ASK == LINES } {
                                 simd.prefetch_second_level(asked.wrapping_add($step * LINE + LINE - 1));
@@ -435,24 +437,48 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                                 }
                                 copy = copy.wrapping_add(NV * S::LANES);
                             }
-                            multiply!(a, row);
+                            multiply!($a, row);
                         }};
                     }
                     let mut left = len;
-                    if const { !A_ROWS || ASK == LINES } {
+                    if const { S::FEW_INSTRUCTIONS } {
+                        let mut rounds = Rounds::<MR, A_ROWS>::new(
+                            a,
+                            if A_ROWS { a_col_stride } else { a_row_stride },
+                            b,
+                            tile.b_stride,
+                        );
+                        for _ in 0..len / 4 {
+                            rounds.begin(simd);
+                            step!(0, |i| rounds.a(0, i), rounds.b(0));
+                            step!(1, |i| rounds.a(1, i), rounds.b(1));
+                            step!(2, |i| rounds.a(2, i), rounds.b(2));
+                            step!(3, |i| rounds.a(3, i), rounds.b(3));
+                            rounds.end();
+                        }
+                        for _ in 0..len % 4 {
+                            rounds.begin(simd);
+                            step!(0, |i| rounds.a(0, i), rounds.b(0));
+                            rounds.end_step();
+                        }
+                        left = 0;
+                    } else if const { !A_ROWS || ASK == LINES } {
                         // Four steps at a time: the address of each row is made once for four loads.
+                        let a_at = |a: *const f32, step: usize| {
+                            move |i: usize| a.wrapping_add(step * a_col_stride).wrapping_add(i * a_row_stride)
+                        };
                         while left >= 4 {
-                            step!(0);
-                            step!(1);
-                            step!(2);
-                            step!(3);
+                            step!(0, a_at(a, 0), b);
+                            step!(1, a_at(a, 1), b.wrapping_add(tile.b_stride));
+                            step!(2, a_at(a, 2), b.wrapping_add(2 * tile.b_stride));
+                            step!(3, a_at(a, 3), b.wrapping_add(3 * tile.b_stride));
                             a = a.wrapping_add(4 * a_col_stride);
                             b = b.wrapping_add(4 * tile.b_stride);
                             left -= 4;
                         }
                     }
                     while left > 0 {
-                        step!(0);
+                        step!(0, |i: usize| a.wrapping_add(i * a_row_stride), b);
                         a = a.wrapping_add(a_col_stride);
                         b = b.wrapping_add(tile.b_stride);
                         left -= 1;

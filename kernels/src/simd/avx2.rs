@@ -1,6 +1,6 @@
 //! AVX2 and FMA: 8 lanes, 16 registers.
 
-use super::{Inside, Kernel, PortableFma, RowStarts, Simd, TileRows, rotation};
+use super::{Inside, Kernel, PortableFma, RowStarts, Simd, TileRows, opaque, rotation};
 use core::arch::x86_64::*;
 use pulp::x86::V3;
 
@@ -20,6 +20,7 @@ impl Simd for Avx2 {
     const TURNED_WIDEST: [usize; 14] = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     const TURNED_WIDEST_COLLIDING: [usize; 14] = [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0];
     const PARTIAL_ROWS: usize = 3;
+    const FEW_INSTRUCTIONS: bool = true;
     const SHORT_WAYS: bool = true;
 
     #[inline(always)]
@@ -66,6 +67,16 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn in_step(self, a: __m256) -> __m256 {
         self.pin(a)
+    }
+    #[inline(always)]
+    fn opaque(self, ptr: *const f32) -> *const f32 {
+        opaque(ptr)
+    }
+    #[inline(always)]
+    fn opaque_stride(self, mut stride: usize) -> usize {
+        // SAFETY: no instruction.
+        unsafe { core::arch::asm!("/* {} */", inout(reg) stride, options(nostack, nomem, preserves_flags)) }
+        stride
     }
     #[inline(always)]
     fn prefetch(self, ptr: *const f32) {

@@ -1,0 +1,93 @@
+//! The addresses of an inner loop that takes four steps of `k` at a time, from as few registers and instructions as can express them.
+//!
+//! A processor that other tenants share takes some three instructions a cycle from each of two threads, so those that are not multiply-adds count: the compiler, left to
+//! itself, makes the address of every row anew in each round (91 instructions for 48 multiply-adds of 6 × 2 vectors; with these 85).
+
+use crate::simd::Simd;
+
+/// Rows whose addresses are a pointer and a multiple of a stride that an instruction can express: 0, 1 and 2.
+const GROUP: usize = 3;
+/// Groups of the tallest tile.
+const GROUPS: usize = 5;
+
+/// Where four steps of `k` find their elements of A and B. (Strides of an operand that is empty may be anything.)
+pub(super) struct Rounds<const MR: usize, const A_ROWS: bool> {
+    a: [*const f32; GROUPS],
+    /// Elements from row to row of A that lies in rows; from step to step of A that lies in columns, and three times that.
+    a_stride: usize,
+    a_three: usize,
+    b: *const f32,
+    b_stride: usize,
+    b_three: usize,
+    /// Elements from round to round, of A and of B.
+    next: [usize; 2],
+}
+
+impl<const MR: usize, const A_ROWS: bool> Rounds<MR, A_ROWS> {
+    const USED: usize = if A_ROWS { 1 } else { MR.div_ceil(GROUP) };
+
+    /// `a_stride`: the one stride of A that is not 1 (in rows, unless `A_ROWS`, whose rows lie side by side).
+    #[inline(always)]
+    pub fn new(a: *const f32, a_stride: usize, b: *const f32, b_stride: usize) -> Self {
+        let mut groups = [a; GROUPS];
+        for (g, group) in groups.iter_mut().enumerate().take(Self::USED) {
+            *group = a.wrapping_add(a_stride.wrapping_mul(GROUP * g));
+        }
+        let three = |stride: usize| stride.wrapping_mul(3);
+        let next = [if A_ROWS { a_stride } else { 1 }, b_stride].map(|step| step.wrapping_mul(4));
+        Rounds { a: groups, a_stride, a_three: three(a_stride), b, b_stride, b_three: three(b_stride), next }
+    }
+
+    /// Begins a round: until its end the compiler knows of no other way to these addresses.
+    #[inline(always)]
+    pub fn begin<S: Simd>(&mut self, simd: S) {
+        for group in self.a.iter_mut().take(Self::USED) {
+            *group = simd.opaque(*group);
+        }
+        self.a_stride = simd.opaque_stride(self.a_stride);
+        if A_ROWS {
+            self.a_three = simd.opaque_stride(self.a_three);
+        }
+        self.b = simd.opaque(self.b);
+        (self.b_stride, self.b_three) = (simd.opaque_stride(self.b_stride), simd.opaque_stride(self.b_three));
+    }
+
+    /// The element of row `i` of A in a step of the round.
+    #[inline(always)]
+    pub fn a(&self, step: usize, i: usize) -> *const f32 {
+        if A_ROWS {
+            self.a[0]
+                .wrapping_add(if step == 3 { self.a_three } else { self.a_stride.wrapping_mul(step) })
+                .wrapping_add(i)
+        } else {
+            self.a[i / GROUP].wrapping_add(self.a_stride.wrapping_mul(i % GROUP)).wrapping_add(step)
+        }
+    }
+
+    /// The row of B of a step of the round.
+    #[inline(always)]
+    pub fn b(&self, step: usize) -> *const f32 {
+        self.b.wrapping_add(if step == 3 { self.b_three } else { self.b_stride.wrapping_mul(step) })
+    }
+
+    /// Goes on to the next round.
+    #[inline(always)]
+    pub fn end(&mut self) {
+        let [a, b] = self.next;
+        self.advance(a, b);
+    }
+
+    /// Goes on by one step, which may be past the last.
+    #[inline(always)]
+    pub fn end_step(&mut self) {
+        self.advance(if A_ROWS { self.a_stride } else { 1 }, self.b_stride);
+    }
+
+    #[inline(always)]
+    fn advance(&mut self, a: usize, b: usize) {
+        for group in self.a.iter_mut().take(Self::USED) {
+            *group = group.wrapping_add(a);
+        }
+        self.b = self.b.wrapping_add(b);
+    }
+}
