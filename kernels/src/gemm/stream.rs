@@ -1,6 +1,7 @@
 //! The inner loop for few rows of A: some rows of B stream past, and the sums of all columns are kept in the first-level cache.
 
 use super::blocking::{ASKED_ROWS, STREAMED, rows_in_stream};
+use super::each::each;
 use super::pack::Operand;
 use crate::simd::{Kernel, Simd};
 
@@ -51,6 +52,15 @@ impl Stream {
 /// `MR` rows of A, `ROWS` rows of B, asking for others or not.
 struct Rows<const MR: usize, const ROWS: usize, const ASKS: bool>(Stream);
 
+impl<const MR: usize, const ROWS: usize, const ASKS: bool> Rows<MR, ROWS, ASKS> {
+    /// Vectors that a turn of the loop takes: with few multiply-adds for each, the loop's own instructions count.
+    const TOGETHER: usize = match (MR, ROWS) {
+        (_, 1) => 4,
+        (1, _) => 2,
+        _ => 1,
+    };
+}
+
 impl<const MR: usize, const ROWS: usize, const ASKS: bool> Kernel for Rows<MR, ROWS, ASKS> {
     type Output = ();
 
@@ -67,47 +77,53 @@ impl<const MR: usize, const ROWS: usize, const ASKS: bool> Kernel for Rows<MR, R
                     }
                 }
                 macro_rules! vector {
-                ($j:expr, $load:ident $(, $count:expr)?) => {{
-                    let mut row = [simd.splat(0.0); MR];
-                    if !first {
-                        for (i, row) in row.iter_mut().enumerate() {
-                            *row = simd.load(sums.add(i * sums_row_stride + $j));
+                    ($first:literal, $j:expr, $load:ident $(, $count:expr)?) => {{
+                        let mut row = [simd.splat(0.0); MR];
+                        if !$first {
+                            for (i, row) in row.iter_mut().enumerate() {
+                                *row = simd.load(sums.add(i * sums_row_stride + $j));
+                            }
                         }
-                    }
-                    if const { ASKS } {
+                        if const { ASKS } {
+                            for p in 0..ROWS {
+                                simd.prefetch_second_level(b.ptr.wrapping_add((ASKED_ROWS + p) * b.row_stride + $j));
+                            }
+                        }
                         for p in 0..ROWS {
-                            simd.prefetch_second_level(b.ptr.wrapping_add((ASKED_ROWS + p) * b.row_stride + $j));
+                            let y = simd.$load(b.ptr.wrapping_add(p * b.row_stride + $j) $(, $count)?);
+                            for (row, x) in row.iter_mut().zip(&x) {
+                                *row = simd.fma(x[p], y, *row);
+                            }
                         }
-                    }
-                    for p in 0..ROWS {
-                        let y = simd.$load(b.ptr.wrapping_add(p * b.row_stride + $j) $(, $count)?);
-                        for (row, x) in row.iter_mut().zip(&x) {
-                            *row = simd.fma(x[p], y, *row);
+                        for (i, &row) in row.iter().enumerate() {
+                            simd.store(sums.add(i * sums_row_stride + $j), row);
                         }
-                    }
-                    for (i, &row) in row.iter().enumerate() {
-                        simd.store(sums.add(i * sums_row_stride + $j), row);
-                    }
-                }};
-            }
+                    }};
+                }
                 let whole = cols - cols % S::LANES;
-                let mut j = 0;
-                if const { ROWS == 1 } {
-                    // (So little work that the loop's own instructions count.)
-                    while j + 4 * S::LANES <= whole {
-                        vector!(j, load);
-                        vector!(j + S::LANES, load);
-                        vector!(j + 2 * S::LANES, load);
-                        vector!(j + 3 * S::LANES, load);
-                        j += 4 * S::LANES;
-                    }
+                macro_rules! vectors {
+                    ($first:literal) => {{
+                        let mut j = 0;
+                        while j + Self::TOGETHER * S::LANES <= whole {
+                            each!(v in 0 1 2 3; v < Self::TOGETHER, { vector!($first, j + v * S::LANES, load) });
+                            j += Self::TOGETHER * S::LANES;
+                        }
+                        if const { Self::TOGETHER > 1 } {
+                            while j < whole {
+                                vector!($first, j, load);
+                                j += S::LANES;
+                            }
+                        }
+                        if whole < cols {
+                            vector!($first, whole, load_first, cols - whole);
+                        }
+                    }};
                 }
-                while j < whole {
-                    vector!(j, load);
-                    j += S::LANES;
-                }
-                if whole < cols {
-                    vector!(whole, load_first, cols - whole);
+                // (The sums' beginning is not asked for with each vector.)
+                if first {
+                    vectors!(true)
+                } else {
+                    vectors!(false)
                 }
                 (a, b, first) = (a.at(0, ROWS), b.at(ROWS, 0), false);
             }
