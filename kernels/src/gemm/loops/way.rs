@@ -1,7 +1,7 @@
 //! The choice between the ways to compute a product: by where its operands are and how they lie, never by how the result should be rounded.
 
 use super::super::blocking::{
-    K_BLOCK, MAX_LANES, copying_rows, equal_height, pages_apart, rows_collide, rows_pages_apart, stores_keep_up,
+    K_BLOCK, MAX_LANES, PAGE, copying_rows, equal_height, pages_apart, rows_collide, rows_pages_apart, stores_keep_up,
     stream_rows, tile_rows, tile_width, widest,
 };
 use super::super::short::is_short;
@@ -111,10 +111,19 @@ impl<S: Simd> Loops<'_, S> {
     }
 
     /// Whether a far B that does not stream is read once all the same, in panels as wide as tiles of so few rows are: they are too low to ask for rows of B, or there is one panel, which
-    /// needs no asking.
+    /// needs no asking. (Or there are two low tiles, for which neither asking nor a copy pays where lines share sets.)
     #[inline(always)]
     fn passes_once(&self) -> bool {
-        self.far() && (self.m < copying_rows::<S>() || self.is_one_panel())
+        self.far()
+            && (self.m < copying_rows::<S>()
+                || self.is_one_panel()
+                || self.lines_share_sets() && self.m <= 2 * tile_rows(S::TILE_ROWS, 2))
+    }
+
+    /// Whether low tiles read panels of a far B whose lines fall into an eighth of the sets of the caches, or fewer, so that they drive each other out before the next tile of rows comes.
+    #[inline(always)]
+    pub(super) fn lines_share_sets(&self) -> bool {
+        self.low() && self.far() && !self.vast() && self.b.row_stride.is_multiple_of(PAGE / 8) && !self.panels_collide()
     }
 
     /// Whether panels would read rows of B in pieces, for so few rows of A that pieces cost more time than the way of the sums.
@@ -223,12 +232,16 @@ impl<S: Simd> Loops<'_, S> {
         const LEAST_K_IF_LOW: usize = 48;
         const LEAST_TILES_IF_LOW: usize = 8;
         const LEAST_PAIRS_IF_LOW: usize = 2;
+        const MOST_TILES_IF_FAR: usize = 12;
         let tallest = tile_rows(S::TILE_ROWS, 2);
+        // (The scratch has room for a panel of so many rows, whatever else it holds.)
+        let most_k = K_BLOCK * MAX_LANES / S::LANES;
+        if self.lines_share_sets() {
+            return self.k <= most_k && self.m <= MOST_TILES_IF_FAR * tallest;
+        }
         let pays = if self.panels_collide() {
             (LEAST_K..=MOST_K).contains(&self.k) && self.m > 2 * tallest
         } else {
-            // (The scratch has room for a panel of so many rows, whatever else it holds.)
-            let most_k = K_BLOCK * MAX_LANES / S::LANES;
             self.low()
                 && self.comes_in()
                 && (LEAST_K_IF_LOW..=most_k).contains(&self.k)
@@ -268,6 +281,7 @@ impl<S: Simd> Loops<'_, S> {
         self.far()
             && (self.m <= tile_rows(S::TILE_ROWS, 2)
                 || self.m <= MOST_ROWS
+                    && !self.lines_share_sets()
                     && !rows_collide(self.b.row_stride)
                     && !self.a_collides()
                     && panel_bytes < second_level_bytes() / PANELS)
