@@ -268,8 +268,24 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     unsafe fn store_first(self, ptr: *mut f32, value: __m256, count: usize) {
-        // SAFETY: the mask has `count` lanes set, which the caller promises to be writable; the others are not accessed.
-        unsafe { self.0.avx._mm256_maskstore_ps(ptr, self.to_bits(self.first(count)), value) }
+        debug_assert!(count < Self::LANES, "a whole vector has a store of its own");
+        let (sse, sse2) = (self.0.sse, self.0.sse2);
+        let (mut to, mut rest) = (ptr, self.0.avx._mm256_castps256_ps128(value));
+        // In pieces: a masked store is dozens of operations on many processors.
+        // SAFETY: four, two and one elements add up to `count`, which the caller promises to be writable.
+        unsafe {
+            if count & 4 != 0 {
+                sse._mm_storeu_ps(to, rest);
+                (to, rest) = (to.add(4), self.0.avx._mm256_extractf128_ps::<1>(value));
+            }
+            if count & 2 != 0 {
+                to.cast::<f64>().write_unaligned(sse2._mm_cvtsd_f64(sse2._mm_castps_pd(rest)));
+                (to, rest) = (to.add(2), sse._mm_movehl_ps(rest, rest));
+            }
+            if count & 1 != 0 {
+                *to = sse._mm_cvtss_f32(rest);
+            }
+        }
     }
 }
 
