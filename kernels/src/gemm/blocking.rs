@@ -212,7 +212,9 @@ fn first_level_is_smaller() -> bool {
 #[inline(always)]
 pub(super) fn tile_width<S: Simd>(tiling: Tiling, cols: usize) -> usize {
     let Tiling { rows, padded, form, .. } = tiling;
-    let whole = padded || rows <= S::PARTIAL_ROWS;
+    // (With few registers a tile of three vectors and one of the part take less time than two of two, of which one reads the part: masks cost something.)
+    let three_and_part = registers::<S>() == 16 && cols / S::LANES == 3 && rows > S::TILE_ROWS.two;
+    let whole = padded || rows <= S::PARTIAL_ROWS && !three_and_part;
     let vectors = if whole { cols.div_ceil(S::LANES) } else { cols / S::LANES }.max(1);
     let fits = |width: usize| rows <= tiling.tile_rows::<S>(width);
     // The last three of equal width, as far as that goes: a narrow tile of few rows would have too few chains. (No division, which takes as long as a small

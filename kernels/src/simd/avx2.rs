@@ -19,7 +19,7 @@ impl Simd for Avx2 {
     const TURNED_ROWS: [usize; 2] = [10, 3];
     const TURNED_WIDEST: [usize; 14] = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     const TURNED_WIDEST_COLLIDING: [usize; 14] = [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0];
-    const PARTIAL_ROWS: usize = 3;
+    const PARTIAL_ROWS: usize = usize::MAX;
     const FEW_INSTRUCTIONS: bool = true;
     const SHORT_WAYS: bool = true;
 
