@@ -2,6 +2,7 @@
 
 use super::across::across_width;
 use super::blocking::{MAX_LANES, copying_rows, tile_rows};
+use super::each::each;
 use super::paired::{can_pair, choose_paired, has_pairs};
 use super::rounds::Rounds;
 use super::wide::choose_wide;
@@ -310,6 +311,11 @@ const LINES: u8 = 2;
 /// Rows of B that are asked for ahead of their use: at 7 to 14 cycles a row, the time that the third-level cache or memory takes.
 pub(super) const AHEAD: usize = 32;
 
+/// [`each!`] row of a tile.
+macro_rules! each_row {
+    ($i:ident < $count:expr, $body:expr) => { each!($i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13; $i < $count, $body) };
+}
+
 /// `READ` and `ASK`: of the constants above. `A_ROWS`: the rows of A lie side by side (A transposed or packed), else its
 /// columns do: either way the addresses of a round of loads are constants apart.
 struct Sum<'a, const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_ROWS: bool>(&'a Tile);
@@ -347,27 +353,27 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
             let len = tile.k_block.min(tile.k - start);
             let mut sums = [[simd.splat(0.0); NV]; MR];
             if start == 0 && !tile.chains.is_null() {
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    for (v, sum) in sums.iter_mut().enumerate() {
+                each_row!(i < MR, {
+                    for (v, sum) in sums[i].iter_mut().enumerate() {
                         // SAFETY: the caller of an `InnerLoop` promises that the chains are readable.
                         *sum = unsafe { simd.load(tile.chains.add((i * NV + v) * S::LANES)) };
                     }
-                }
+                });
             }
             let mut a = tile.a.wrapping_add(start * a_col_stride);
             // The multiply-adds of one step of k.
             macro_rules! multiply {
                 ($a:expr, $row:expr) => {
-                    for (i, sums) in sums.iter_mut().enumerate() {
+                    each_row!(i < MR, {
                         let x = simd.splat(*$a(i));
-                        for (sum, &y) in sums.iter_mut().zip(&$row) {
+                        for (sum, &y) in sums[i].iter_mut().zip(&$row) {
                             *sum = simd.fma(x, y, *sum);
                             if const { !A_ROWS || READ >= ACROSS || ASK == LINES } {
                                 // Else the compiler would load for all four steps first, and run out of registers.
                                 *sum = simd.pin(*sum);
                             }
                         }
-                    }
+                    });
                 };
             }
             // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of an `InnerLoop` promises every element of the tile's rows
@@ -485,11 +491,11 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                     }
                 }
                 let add = tile.add || start > 0;
-                for (i, sums) in sums.iter().enumerate() {
-                    for (v, &sum) in sums.iter().enumerate() {
+                each_row!(i < MR, {
+                    for (v, &sum) in sums[i].iter().enumerate() {
                         tile.put(simd, i, v, v + 1 == NV, add, sum);
                     }
-                }
+                });
             }
             start += len;
             if start >= tile.k {
