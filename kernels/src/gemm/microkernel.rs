@@ -368,7 +368,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                         let x = simd.splat(*$a(i));
                         for (sum, &y) in sums[i].iter_mut().zip(&$row) {
                             *sum = simd.fma(x, y, *sum);
-                            if const { !A_ROWS || READ >= ACROSS || ASK == LINES } {
+                            if const { !A_ROWS || READ >= ACROSS || ASK == LINES || S::FEW_INSTRUCTIONS } {
                                 // Else the compiler would load for all four steps first, and run out of registers.
                                 *sum = simd.pin(*sum);
                             }

@@ -65,7 +65,7 @@ impl<S: Simd> Loops<'_, S> {
         if self.passes_once() || self.c_collides() {
             return Way::InPlace(First::Reads);
         }
-        if self.a_waits() || self.a_passes() || self.c_is_far() {
+        if self.a_waits() || self.a_passes() || self.a_returns() || self.c_is_far() {
             return Way::Packed;
         }
         if self.asks() {
@@ -206,6 +206,18 @@ impl<S: Simd> Loops<'_, S> {
         const SUMS: RangeInclusive<usize> = 128..=K_BLOCK;
         const LEAST_COLS: usize = 256;
         !self.low() && self.a.row_stride == 1 && self.a_is_far() && SUMS.contains(&self.k) && self.n >= LEAST_COLS
+    }
+
+    /// Whether low tiles would read an A in columns again and again from beyond the second-level cache: its lines share sets, and a block of `k` by itself does stay there. (For long sums, that way is
+    /// taken once a block where B is packed.)
+    #[inline(always)]
+    fn a_returns(&self) -> bool {
+        self.low()
+            && self.a.row_stride == 1
+            && self.a.col_stride.is_multiple_of(PAGE / 8)
+            && self.k > K_BLOCK
+            && self.n >= 2 * S::LANES
+            && self.a_len() >= second_level_bytes() / 8 * 7 / size_of::<f32>()
     }
 
     /// Whether tiles of two vectors are so low that they want a row of B, and a column of A, every few cycles.
