@@ -21,7 +21,12 @@ pub const UPDATES: [Update; 10] = [
 /// So many cases, or `PROPTEST_CASES`, which emulators lower.
 pub fn cases(cases: u32) -> ProptestConfig {
     let config = ProptestConfig::default();
-    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases, ..config } }
+    if lowered() { config } else { ProptestConfig { cases, ..config } }
+}
+
+/// Whether an emulator lowers the number of cases.
+pub fn lowered() -> bool {
+    std::env::var_os("PROPTEST_CASES").is_some()
 }
 
 /// A number for an element, from a seed: mostly ordinary, sometimes special.

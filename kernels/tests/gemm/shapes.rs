@@ -1,12 +1,15 @@
 //! Shapes for each way that a product may be computed.
 
 use crate::case::{Case, Kind, all, kinds};
-use crate::common::{ROW_MAJOR, Storage};
+use crate::common::{ROW_MAJOR, Storage, lowered};
 use steadynet_kernels::Activation;
 
 const TURNED: Storage = Storage { transposed: true, ..ROW_MAJOR };
 
-/// Each shape with the next `count` epilogues, each of these in every layout.
+/// Of epilogues, one in so many under an emulator.
+const EMULATED: usize = 3;
+
+/// Each shape with the next `count` epilogues (fewer under an emulator), each of these in every layout.
 fn check(
     shapes: &[(usize, usize, usize)],
     kinds: &mut impl Iterator<Item = Kind>,
@@ -14,6 +17,7 @@ fn check(
     layouts: &[[Storage; 4]],
     seed: u64,
 ) {
+    let count = if lowered() { count.div_ceil(EMULATED) } else { count };
     for &(m, k, n) in shapes {
         for kind in kinds.by_ref().take(count) {
             for &layouts in layouts {
@@ -44,8 +48,9 @@ fn network_shapes() {
         (41, 1030, 600),
         (17, 2100, 570),
     ];
+    let every = if lowered() { 3 * EMULATED } else { 3 };
     for (turn, (m, k, n)) in shapes.into_iter().enumerate() {
-        for (index, kind) in kinds().into_iter().enumerate().filter(|(index, _)| (index + turn) % 3 == 0) {
+        for (index, kind) in kinds().into_iter().enumerate().filter(|(index, _)| (index + turn) % every == 0) {
             let bit = |b: usize| if index >> b & 1 == 1 { TURNED } else { ROW_MAJOR };
             Case::new(m, k, n, kind, [bit(0), bit(1), ROW_MAJOR, ROW_MAJOR], 7, false).check(&all());
         }
@@ -161,6 +166,16 @@ fn many_rows() {
     let page = Storage { gap: 1024 - 100, ..ROW_MAJOR };
     check(&[(540, 520, 70), (1100, 500, 260)], &mut kinds, 1, &[[TURNED, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR]], 9);
     check(&[(2100, 140, 100)], &mut kinds, 1, &[[TURNED, page, ROW_MAJOR, ROW_MAJOR]], 9);
+}
+
+/// Operands from beyond the second-level cache whose lines fall into few of its sets: a B in rows, an A in columns.
+#[test]
+fn lines_that_share_sets() {
+    let mut kinds = kinds().into_iter().cycle();
+    check(&[(7, 700, 512), (12, 700, 640), (16, 1000, 768), (73, 1024, 384)], &mut kinds, 2, &[[ROW_MAJOR; 4]], 10);
+    check(&[(16, 2100, 384)], &mut kinds, 1, &[[ROW_MAJOR; 4]], 10);
+    let columns = [TURNED, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR];
+    check(&[(256, 1100, 16), (256, 1100, 40), (384, 700, 30)], &mut kinds, 2, &[columns], 10);
 }
 
 /// Sums of a few terms, as outer products and narrow layers have them: panels of every width, results near and far, rows of C that collide.
