@@ -311,7 +311,7 @@ const LINES: u8 = 2;
 /// Rows of B that are asked for ahead of their use: at 7 to 14 cycles a row, the time that the third-level cache or memory takes.
 pub(super) const AHEAD: usize = 32;
 
-/// [`each!`] row of a tile.
+/// [`each!`] row of a tile: sums stay in registers only if nothing indexes them but constants.
 macro_rules! each_row {
     ($i:ident < $count:expr, $body:expr) => { each!($i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13; $i < $count, $body) };
 }
@@ -364,16 +364,16 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
             // The multiply-adds of one step of k.
             macro_rules! multiply {
                 ($a:expr, $row:expr) => {
-                    each_row!(i < MR, {
+                    for (i, sums) in sums.iter_mut().enumerate() {
                         let x = simd.splat(*$a(i));
-                        for (sum, &y) in sums[i].iter_mut().zip(&$row) {
+                        for (sum, &y) in sums.iter_mut().zip(&$row) {
                             *sum = simd.fma(x, y, *sum);
                             if const { !A_ROWS || READ >= ACROSS || ASK == LINES || S::FEW_INSTRUCTIONS } {
                                 // Else the compiler would load for all four steps first, and run out of registers.
                                 *sum = simd.pin(*sum);
                             }
                         }
-                    });
+                    }
                 };
             }
             // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of an `InnerLoop` promises every element of the tile's rows
