@@ -2,7 +2,7 @@
 # Runs the comparison with the libraries that README.md says how to get:
 #   benches/peers.sh [OPTIONS]       as `peers --help` has them
 #   benches/peers.sh --all FOLDER [OPTIONS]
-#       every shape on one thread and on two: FOLDER/threads-1.json, threads-2.json, tables.md; and the tables in README.md
+#       every shape on one thread and on two: FOLDER/threads-1.json, threads-2.json, tables.md; and RESULTS-<instruction set>.md
 # STEADYNET_PEERS: where the libraries are, with gemm-peers.env [~/.cache/steadynet-peers]
 # PEERS_RUN: a command to put before the program, such as `taskset -c 0`
 set -euo pipefail
@@ -25,16 +25,23 @@ run() {
     # shellcheck disable=SC2086
     ${PEERS_RUN:-} ${PEERS_LOADER:-} "$program" "$@"
 }
+name() {
+    case $1 in
+        avx512) echo AVX-512 ;;
+        *) echo "${1^^}" ;;
+    esac
+}
 if [ "${1:-}" = --all ]; then
     folder=${2:?a folder for the measurements}
     mkdir -p "$folder"
     run --brief "${@:3}" --json "$folder/threads-1.json"
     run --brief "${@:3}" --threads 2 --json "$folder/threads-2.json"
     run --markdown "$folder/threads-1.json" "$folder/threads-2.json" > "$folder/tables.md"
-    # Everything below the mark is made here.
-    mark='<!-- peers.sh --all -->'
-    { sed "/^$mark\$/q" README.md; echo; cat "$folder/tables.md"; } > "$folder/README.md"
-    cat "$folder/README.md" > README.md
+    isa=$(sed -n 's/.*"isa": *"\([a-z0-9]*\)".*/\1/p' "$folder/threads-1.json" | head -n 1)
+    {
+        printf '# Products beside other libraries, %s\n\nWritten by `benches/peers.sh --all`; [README.md](README.md) says how it is measured.\n\n' "$(name "$isa")"
+        cat "$folder/tables.md"
+    } > "RESULTS-$isa.md"
 else
     run "$@"
 fi
