@@ -314,7 +314,7 @@ pub trait Simd: Copy {
     /// # Safety
     /// `ptr` is valid for reading [`LANES`](Self::LANES) bytes.
     unsafe fn load_bytes(self, ptr: *const u8) -> Self::F;
-    /// Stores the first `count ≤ LANES` lanes and touches nothing else.
+    /// Stores the first `count < LANES` lanes and touches nothing else. (All of them have [`store`](Self::store).)
     /// # Safety
     /// `ptr` is valid for writing `count` elements.
     unsafe fn store_first(self, ptr: *mut f32, value: Self::F, count: usize);

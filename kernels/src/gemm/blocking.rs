@@ -112,8 +112,8 @@ pub(super) struct Tiling {
     pub rows: usize,
     /// The most rows that a tile may have, however narrow.
     pub tallest: usize,
-    /// Whether rows of B are readable to the end of their last vector. If not, that is read in part, which costs time in the inner loop: in a tall tile it gets
-    /// a panel of its own.
+    /// Whether rows of B are readable to the end of their last vector. If not, that is read in part, which costs time in the inner loop: where it costs too much
+    /// it gets a panel of its own.
     pub padded: bool,
     pub form: Form,
 }
@@ -288,6 +288,11 @@ pub(super) fn panels<S: Simd>(tiling: Tiling, jc: usize, n: usize) -> Panels {
 /// Whether rows so many elements apart fall into the same few sets of a cache with 64 sets of 64-byte lines.
 pub(super) const fn rows_collide(row_stride: usize) -> bool {
     row_stride > 0 && row_stride.is_multiple_of(PAGE / 2)
+}
+
+/// Whether rows so many elements apart fall into an eighth of the sets of a cache, or fewer.
+pub(super) const fn rows_share_sets(row_stride: usize) -> bool {
+    row_stride > 0 && row_stride.is_multiple_of(PAGE / 8)
 }
 
 /// Whether elements so many apart fall into one set of a first-level cache: they are pages apart.

@@ -311,7 +311,7 @@ const LINES: u8 = 2;
 /// Rows of B that are asked for ahead of their use: at 7 to 14 cycles a row, the time that the third-level cache or memory takes.
 pub(super) const AHEAD: usize = 32;
 
-/// [`each!`] row of a tile: sums stay in registers only if nothing indexes them but constants.
+/// [`each!`] row of a tile, where so much happens to each that the compiler would unroll it too late: sums would be kept in memory for their index.
 macro_rules! each_row {
     ($i:ident < $count:expr, $body:expr) => { each!($i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13; $i < $count, $body) };
 }

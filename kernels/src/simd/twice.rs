@@ -135,8 +135,12 @@ impl<S: Simd> Simd for Twice<S> {
         let first = count.min(S::LANES);
         // SAFETY: first + (count − first) = count elements, which the caller promises to be writable.
         unsafe {
-            self.0.store_first(ptr, value.0, first);
-            self.0.store_first(ptr.add(first), value.1, count - first);
+            if first == S::LANES {
+                self.0.store(ptr, value.0);
+                self.0.store_first(ptr.add(first), value.1, count - first);
+            } else {
+                self.0.store_first(ptr, value.0, first);
+            }
         }
     }
 }

@@ -172,8 +172,10 @@ fn many_rows() {
 #[test]
 fn lines_that_share_sets() {
     let mut kinds = kinds().into_iter().cycle();
-    check(&[(7, 700, 512), (12, 700, 640), (16, 1000, 768), (73, 1024, 384)], &mut kinds, 2, &[[ROW_MAJOR; 4]], 10);
+    check(&[(7, 700, 512), (12, 700, 640), (16, 1000, 768), (72, 1024, 384)], &mut kinds, 2, &[[ROW_MAJOR; 4]], 10);
     check(&[(16, 2100, 384)], &mut kinds, 1, &[[ROW_MAJOR; 4]], 10);
+    let gap = Storage { gap: 7, ..ROW_MAJOR };
+    check(&[(17, 1000, 377), (20, 1000, 761)], &mut kinds, 2, &[[ROW_MAJOR, gap, ROW_MAJOR, ROW_MAJOR]], 10);
     let columns = [TURNED, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR];
     check(&[(256, 1100, 16), (256, 1100, 40), (384, 700, 30)], &mut kinds, 2, &[columns], 10);
 }

@@ -1,7 +1,7 @@
 //! Operands read as they lie.
 
 use super::super::blocking::{
-    Form, Panels, Run, SUMS, Tiling, k_block_len, pair_width, panels, runs, tile_rows, tile_width,
+    Form, Panels, Run, SUMS, Tiling, copying_rows, k_block_len, pair_width, panels, runs, tile_rows, tile_width,
 };
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::scratch::parts;
@@ -24,10 +24,10 @@ enum Source {
 }
 
 impl<S: Simd> Loops<'_, S> {
-    /// Operands as they lie: for B in the second-level cache, or too few rows to pay for a copy of it.
+    /// Operands as they lie, or panels of B as the first tile of rows copies them.
     ///
     /// # Safety
-    /// That of [`run`](Self::run); with [`First::Copies`], the scratch has room for two vectors for each row of B.
+    /// That of [`run`](Self::run); with [`First::Copies`], the scratch has room for two vectors for each row of B, and tiles of two vectors have [`copying_rows`] at least.
     #[inline(always)]
     pub(super) unsafe fn run_in_place(&self, first: First) {
         // An epilogue is faster on whole rows, as long as they are near.
@@ -66,6 +66,10 @@ impl<S: Simd> Loops<'_, S> {
             // 2. Tiles of rows, as equal as they come.
             for mut run in rows {
                 if now != then {
+                    debug_assert!(
+                        now != Source::BCopying || run.len >= copying_rows::<S>(),
+                        "no tile of so few rows copies"
+                    );
                     // SAFETY: the tile lies inside the product.
                     unsafe { self.tiles_in_place(now, Run { times: 1, ..run }, panel, !later) }
                     run = Run { start: run.start + run.len, times: run.times - 1, ..run };

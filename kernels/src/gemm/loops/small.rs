@@ -137,7 +137,7 @@ impl SmallPlan {
         if !(one_tile || outer || small()) {
             return None;
         }
-        // A tall tile reads no vector in part, and the lanes that are wasted might be worth another order: lanes down the rows of A, for all columns or for the last.
+        // A tall tile of several vectors may read none in part, and the lanes that are wasted might be worth another order: lanes down the rows of A, for all columns or for the last.
         let wastes = || {
             let down = m.div_ceil(S::LANES);
             let whole = vectors - 1;
@@ -341,7 +341,7 @@ fn goes_straight<S: Simd>(simd: S, a: Layout, b: Layout, c: Layout) -> bool {
     matches!(whole.divided(), [Some(Loops { turned: false, .. }), None])
 }
 
-/// Whether C cannot hold the sums on the way. (What a masked store wrote cannot be read again before it has reached the cache.)
+/// Whether C cannot hold the sums on the way. (What was stored in part cannot be read again before it has reached the cache.)
 #[inline(always)]
 fn apart(finish: &Finish, partial: bool) -> bool {
     !finish.overwrites() || partial && !matches!(finish, Finish::Store)

@@ -97,7 +97,7 @@ impl<S: Simd> Loops<'_, S> {
         let at_once = if copies { k_block } else { self.k.max(1) };
         let row_len = a_row_len(k_block);
         let sums = self.scratch.wrapping_add(self.columns_room());
-        // (What a masked store wrote cannot be read again before it has reached the cache.)
+        // (What was stored in part cannot be read again before it has reached the cache.)
         let in_c = self.stores_in_c();
         let across = self.across();
         let most_cols = across.max(2) * S::LANES;

@@ -1,8 +1,8 @@
 //! The choice between the ways to compute a product: by where its operands are and how they lie, never by how the result should be rounded.
 
 use super::super::blocking::{
-    K_BLOCK, MAX_LANES, PAGE, copying_rows, equal_height, pages_apart, rows_collide, rows_pages_apart, stores_keep_up,
-    stream_rows, tile_rows, tile_width, widest,
+    K_BLOCK, MAX_LANES, copying_rows, equal_height, pages_apart, rows_collide, rows_pages_apart, rows_share_sets,
+    stores_keep_up, stream_rows, tile_rows, tile_width, widest,
 };
 use super::super::short::is_short;
 use super::Loops;
@@ -123,7 +123,7 @@ impl<S: Simd> Loops<'_, S> {
     /// Whether low tiles read panels of a far B whose lines fall into an eighth of the sets of the caches, or fewer, so that they drive each other out before the next tile of rows comes.
     #[inline(always)]
     pub(super) fn lines_share_sets(&self) -> bool {
-        self.low() && self.far() && !self.vast() && self.b.row_stride.is_multiple_of(PAGE / 8) && !self.panels_collide()
+        self.low() && self.far() && !self.vast() && rows_share_sets(self.b.row_stride) && !self.panels_collide()
     }
 
     /// Whether panels would read rows of B in pieces, for so few rows of A that pieces cost more time than the way of the sums.
@@ -208,13 +208,13 @@ impl<S: Simd> Loops<'_, S> {
         !self.low() && self.a.row_stride == 1 && self.a_is_far() && SUMS.contains(&self.k) && self.n >= LEAST_COLS
     }
 
-    /// Whether low tiles would read an A in columns again and again from beyond the second-level cache: its lines share sets, and a block of `k` by itself does stay there. (For long sums, that way is
-    /// taken once a block where B is packed.)
+    /// Whether low tiles would read an A in columns again and again from beyond the second-level cache: its lines share sets, and a block of `k`, unless it has very many rows, would stay there. (Where B is packed, A
+    /// passes once for each block.)
     #[inline(always)]
     fn a_returns(&self) -> bool {
         self.low()
             && self.a.row_stride == 1
-            && self.a.col_stride.is_multiple_of(PAGE / 8)
+            && rows_share_sets(self.a.col_stride)
             && self.k > K_BLOCK
             && self.n >= 2 * S::LANES
             && self.a_len() >= second_level_bytes() / 8 * 7 / size_of::<f32>()
@@ -233,7 +233,8 @@ impl<S: Simd> Loops<'_, S> {
         self.panels_collide() && self.m > tile_rows(S::TILE_ROWS, 2) && self.outruns_fills()
     }
 
-    /// Whether a near B is worth a copy of each panel while the first tile of rows reads it: there are tiles enough to read that instead, and
+    /// Whether a B is worth a copy of each panel while the first tile of rows reads it: it is far and its [lines share sets](Self::lines_share_sets); or it is near, there are tiles
+    /// enough to read that instead, and
     /// - rows of B collide in the first-level cache, and those of a panel leave it room for A; or
     /// - tiles are so low that they want a row of B every few cycles: too often for lines that two rows share and for a page every few rows. (A narrow B is one panel
     ///   and read from end to end, which needs no copy, unless an A in columns takes the first-level cache.)
