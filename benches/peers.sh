@@ -25,12 +25,6 @@ run() {
     # shellcheck disable=SC2086
     ${PEERS_RUN:-} ${PEERS_LOADER:-} "$program" "$@"
 }
-name() {
-    case $1 in
-        avx512) echo AVX-512 ;;
-        *) echo "${1^^}" ;;
-    esac
-}
 if [ "${1:-}" = --all ]; then
     folder=${2:?a folder for the measurements}
     mkdir -p "$folder"
@@ -39,7 +33,7 @@ if [ "${1:-}" = --all ]; then
     run --markdown "$folder/threads-1.json" "$folder/threads-2.json" > "$folder/tables.md"
     isa=$(sed -n 's/.*"isa": *"\([a-z0-9]*\)".*/\1/p' "$folder/threads-1.json" | head -n 1)
     {
-        printf '# Products beside other libraries, %s\n\nWritten by `benches/peers.sh --all`; [README.md](README.md) says how it is measured.\n\n' "$(name "$isa")"
+        printf '# Products beside other libraries, %s\n\nWritten by `benches/peers.sh --all`; [README.md](README.md) says how it is measured.\n\n' "$isa"
         cat "$folder/tables.md"
     } > "RESULTS-$isa.md"
 else
