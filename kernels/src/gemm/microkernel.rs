@@ -427,9 +427,9 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                             // (The last element of each line: where rows begin within a line, the first lies in one that came with the columns
                             // before.)
                             if const { ASK == VECTORS } {
-                                let from_to = const { if S::LANES * NV < LINE { S::LANES * NV } else { LINE } };
+                                let apart = const { if S::LANES * NV < LINE { S::LANES * NV } else { LINE } };
                                 for line in 0..const { (S::LANES * NV).div_ceil(LINE) } {
-                                    simd.prefetch_second_level(asked.wrapping_add((line + 1) * from_to - 1));
+                                    simd.prefetch_second_level(asked.wrapping_add((line + 1) * apart - 1));
                                 }
                             } else if const { ASK == LINES } {
                                 simd.prefetch_second_level(asked.wrapping_add($step * LINE + LINE - 1));
@@ -446,7 +446,6 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                             multiply!($a, row);
                         }};
                     }
-                    let mut left = len;
                     if const { S::FEW_INSTRUCTIONS } {
                         let mut rounds = Rounds::<MR, A_ROWS>::new(
                             a,
@@ -467,27 +466,29 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                             step!(0, |i| rounds.a(0, i), rounds.b(0));
                             rounds.end_step();
                         }
-                        left = 0;
-                    } else if const { !A_ROWS || ASK == LINES } {
-                        // Four steps at a time: the address of each row is made once for four loads.
+                    } else {
                         let a_at = |a: *const f32, step: usize| {
                             move |i: usize| a.wrapping_add(step * a_col_stride).wrapping_add(i * a_row_stride)
                         };
-                        while left >= 4 {
-                            step!(0, a_at(a, 0), b);
-                            step!(1, a_at(a, 1), b.wrapping_add(tile.b_stride));
-                            step!(2, a_at(a, 2), b.wrapping_add(2 * tile.b_stride));
-                            step!(3, a_at(a, 3), b.wrapping_add(3 * tile.b_stride));
-                            a = a.wrapping_add(4 * a_col_stride);
-                            b = b.wrapping_add(4 * tile.b_stride);
-                            left -= 4;
+                        let mut left = len;
+                        if const { !A_ROWS || ASK == LINES } {
+                            // Four steps at a time: the address of each row is made once for four loads.
+                            while left >= 4 {
+                                step!(0, a_at(a, 0), b);
+                                step!(1, a_at(a, 1), b.wrapping_add(tile.b_stride));
+                                step!(2, a_at(a, 2), b.wrapping_add(2 * tile.b_stride));
+                                step!(3, a_at(a, 3), b.wrapping_add(3 * tile.b_stride));
+                                a = a.wrapping_add(4 * a_col_stride);
+                                b = b.wrapping_add(4 * tile.b_stride);
+                                left -= 4;
+                            }
                         }
-                    }
-                    while left > 0 {
-                        step!(0, |i: usize| a.wrapping_add(i * a_row_stride), b);
-                        a = a.wrapping_add(a_col_stride);
-                        b = b.wrapping_add(tile.b_stride);
-                        left -= 1;
+                        while left > 0 {
+                            step!(0, a_at(a, 0), b);
+                            a = a.wrapping_add(a_col_stride);
+                            b = b.wrapping_add(tile.b_stride);
+                            left -= 1;
+                        }
                     }
                 }
                 let add = tile.add || start > 0;

@@ -228,17 +228,10 @@ impl Simd for Avx2 {
                     let to = to.wrapping_add((i + 4 * q) * stride);
                     // SAFETY: `cols` elements of a row that the caller promises.
                     unsafe {
-                        match cols {
-                            4 => self.0.sse._mm_storeu_ps(to, half),
-                            1 => self.0.sse._mm_store_ss(&mut *to, half),
-                            _ => {
-                                // A masked store is slow on some processors.
-                                to.cast::<f64>()
-                                    .write_unaligned(self.0.sse2._mm_cvtsd_f64(self.0.sse2._mm_castps_pd(half)));
-                                if cols == 3 {
-                                    *to.add(2) = self.0.sse._mm_cvtss_f32(self.0.sse._mm_movehl_ps(half, half));
-                                }
-                            }
+                        if cols == 4 {
+                            self.0.sse._mm_storeu_ps(to, half);
+                        } else {
+                            self.store_two_and_one(to, half, cols);
                         }
                     }
                 }
@@ -269,27 +262,38 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn store_first(self, ptr: *mut f32, value: __m256, count: usize) {
         debug_assert!(count < Self::LANES, "a whole vector has a store of its own");
-        let (sse, sse2) = (self.0.sse, self.0.sse2);
         let (mut to, mut rest) = (ptr, self.0.avx._mm256_castps256_ps128(value));
-        // In pieces: a masked store is dozens of operations on many processors.
         // SAFETY: four, two and one elements add up to `count`, which the caller promises to be writable.
         unsafe {
             if count & 4 != 0 {
-                sse._mm_storeu_ps(to, rest);
+                self.0.sse._mm_storeu_ps(to, rest);
                 (to, rest) = (to.add(4), self.0.avx._mm256_extractf128_ps::<1>(value));
             }
-            if count & 2 != 0 {
-                to.cast::<f64>().write_unaligned(sse2._mm_cvtsd_f64(sse2._mm_castps_pd(rest)));
-                (to, rest) = (to.add(2), sse._mm_movehl_ps(rest, rest));
-            }
-            if count & 1 != 0 {
-                *to = sse._mm_cvtss_f32(rest);
-            }
+            self.store_two_and_one(to, rest, count);
         }
     }
 }
 
 impl Avx2 {
+    /// Stores the first `count % 4` lanes in pieces: a masked store is dozens of operations on many processors.
+    ///
+    /// # Safety
+    /// `to` is valid for writing `count % 4` elements.
+    #[inline(always)]
+    unsafe fn store_two_and_one(self, mut to: *mut f32, mut x: __m128, count: usize) {
+        let (sse, sse2) = (self.0.sse, self.0.sse2);
+        // SAFETY: two and one elements add up to `count % 4`, which the caller promises to be writable.
+        unsafe {
+            if count & 2 != 0 {
+                to.cast::<f64>().write_unaligned(sse2._mm_cvtsd_f64(sse2._mm_castps_pd(x)));
+                (to, x) = (to.add(2), sse._mm_movehl_ps(x, x));
+            }
+            if count & 1 != 0 {
+                *to = sse._mm_cvtss_f32(x);
+            }
+        }
+    }
+
     /// Transposes the 4 × 4 block in each half of four vectors.
     #[inline(always)]
     fn turn(self, [a, b, c, d]: [__m256; 4]) -> [__m256; 4] {

@@ -22,7 +22,6 @@ impl<S: Simd> Loops<'_, S> {
         const LEAST_K: usize = 64;
         let wants = if self.far() {
             !self.a_collides()
-                && !self.lines_share_sets()
                 && self.m <= if rows_collide(self.b.row_stride) { MOST_ROWS_IF_COLLIDING } else { MOST_ROWS }
         } else {
             self.waits() && self.k >= LEAST_K

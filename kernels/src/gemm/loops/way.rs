@@ -68,6 +68,9 @@ impl<S: Simd> Loops<'_, S> {
         if self.a_waits() || self.a_passes() || self.a_returns() || self.c_is_far() {
             return Way::Packed;
         }
+        if self.lines_share_sets() {
+            return if self.copies_far() { Way::InPlace(First::Copies) } else { Way::Packed };
+        }
         if self.asks() {
             return Way::InPlace(First::Asks);
         }
@@ -122,7 +125,7 @@ impl<S: Simd> Loops<'_, S> {
 
     /// Whether low tiles read panels of a far B whose lines fall into an eighth of the sets of the caches, or fewer, so that they drive each other out before the next tile of rows comes.
     #[inline(always)]
-    pub(super) fn lines_share_sets(&self) -> bool {
+    fn lines_share_sets(&self) -> bool {
         self.low() && self.far() && !self.vast() && rows_share_sets(self.b.row_stride) && !self.panels_collide()
     }
 
@@ -233,8 +236,17 @@ impl<S: Simd> Loops<'_, S> {
         self.panels_collide() && self.m > tile_rows(S::TILE_ROWS, 2) && self.outruns_fills()
     }
 
-    /// Whether a B is worth a copy of each panel while the first tile of rows reads it: it is far and its [lines share sets](Self::lines_share_sets); or it is near, there are tiles
-    /// enough to read that instead, and
+    /// Whether panels of a far B whose [lines share sets](Self::lines_share_sets) are copied while the first tile of rows reads them, before more tiles pay for a block of B.
+    #[inline(always)]
+    fn copies_far(&self) -> bool {
+        const MOST_TILES: usize = 12;
+        self.k <= Self::MOST_COPIED && self.m <= MOST_TILES * tile_rows(S::TILE_ROWS, 2)
+    }
+
+    /// Rows of a panel for whose copy the scratch has room, whatever else it holds.
+    const MOST_COPIED: usize = K_BLOCK * MAX_LANES / S::LANES;
+
+    /// Whether a near B is worth a copy of each panel while the first tile of rows reads it: there are tiles enough to read that instead, and
     /// - rows of B collide in the first-level cache, and those of a panel leave it room for A; or
     /// - tiles are so low that they want a row of B every few cycles: too often for lines that two rows share and for a page every few rows. (A narrow B is one panel
     ///   and read from end to end, which needs no copy, unless an A in columns takes the first-level cache.)
@@ -245,19 +257,13 @@ impl<S: Simd> Loops<'_, S> {
         const LEAST_K_IF_LOW: usize = 48;
         const LEAST_TILES_IF_LOW: usize = 8;
         const LEAST_PAIRS_IF_LOW: usize = 2;
-        const MOST_TILES_IF_FAR: usize = 12;
         let tallest = tile_rows(S::TILE_ROWS, 2);
-        // (The scratch has room for a panel of so many rows, whatever else it holds.)
-        let most_k = K_BLOCK * MAX_LANES / S::LANES;
-        if self.lines_share_sets() {
-            return self.k <= most_k && self.m <= MOST_TILES_IF_FAR * tallest;
-        }
         let pays = if self.panels_collide() {
             (LEAST_K..=MOST_K).contains(&self.k) && self.m > 2 * tallest
         } else {
             self.low()
                 && self.comes_in()
-                && (LEAST_K_IF_LOW..=most_k).contains(&self.k)
+                && (LEAST_K_IF_LOW..=Self::MOST_COPIED).contains(&self.k)
                 && (self.a.row_stride == 1 || self.n >= LEAST_PAIRS_IF_LOW * 2 * S::LANES)
                 && self.m >= LEAST_TILES_IF_LOW * tallest
         };
@@ -294,7 +300,6 @@ impl<S: Simd> Loops<'_, S> {
         self.far()
             && (self.m <= tile_rows(S::TILE_ROWS, 2)
                 || self.m <= MOST_ROWS
-                    && !self.lines_share_sets()
                     && !rows_collide(self.b.row_stride)
                     && !self.a_collides()
                     && panel_bytes < second_level_bytes() / PANELS)
