@@ -1,7 +1,7 @@
 //! The choice between the ways to compute a product: by where its operands are and how they lie, never by how the result should be rounded.
 
 use super::super::blocking::{
-    K_BLOCK, MAX_LANES, copying_rows, equal_height, pages_apart, rows_collide, rows_pages_apart, rows_share_sets,
+    K_BLOCK, MAX_LANES, PAGE, copying_rows, equal_height, pages_apart, rows_collide, rows_pages_apart, rows_share_sets,
     stores_keep_up, stream_rows, tile_rows, tile_width, widest,
 };
 use super::super::short::is_short;
@@ -211,14 +211,14 @@ impl<S: Simd> Loops<'_, S> {
         !self.low() && self.a.row_stride == 1 && self.a_is_far() && SUMS.contains(&self.k) && self.n >= LEAST_COLS
     }
 
-    /// Whether low tiles would read an A in columns again and again from beyond the second-level cache: its lines share sets, and a block of `k`, unless it has very many rows, would stay there. (Where B is packed, A
-    /// passes once for each block.)
+    /// Whether low tiles would read an A in columns again and again from beyond the second-level cache, of which a block of `k`, unless it has very many rows, would stay there: its lines share sets, or sums are so
+    /// long that its columns, often on a page each, are more than the processor keeps at hand. (Where B is packed, A passes once for each block.)
     #[inline(always)]
     fn a_returns(&self) -> bool {
+        let least_k = if rows_share_sets(self.a.col_stride) { K_BLOCK } else { 2 * K_BLOCK };
         self.low()
             && self.a.row_stride == 1
-            && rows_share_sets(self.a.col_stride)
-            && self.k > K_BLOCK
+            && self.k > least_k
             && self.n >= 2 * S::LANES
             && self.a_len() >= second_level_bytes() / 8 * 7 / size_of::<f32>()
     }
@@ -302,7 +302,17 @@ impl<S: Simd> Loops<'_, S> {
                 || self.m <= MOST_ROWS
                     && !rows_collide(self.b.row_stride)
                     && !self.a_collides()
-                    && panel_bytes < second_level_bytes() / PANELS)
+                    && panel_bytes < second_level_bytes() / PANELS
+                    && !(self.low() && self.panels_return()))
+    }
+
+    /// Whether low tiles, which want a row of B every few cycles, would wait for panels of a far B: A takes much of the second-level cache between two of them, or their rows lie on more pages than the processor
+    /// keeps the addresses of (1536 to 3072, of which half may be another tenant's).
+    #[inline(always)]
+    fn panels_return(&self) -> bool {
+        const MOST_PAGES: usize = 1400;
+        self.a_len() >= second_level_bytes() / 8 * 5 / size_of::<f32>()
+            || self.k.saturating_mul(self.b.row_stride.min(PAGE)) / PAGE > MOST_PAGES
     }
 
     /// The most rows of a tile that reads A as it lies: rows of A that are pages apart leave it no more lines in the first-level cache.
