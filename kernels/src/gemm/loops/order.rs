@@ -1,6 +1,6 @@
 //! Which operand's rows the vectors run along: whichever way costs less, or some columns one way and the rest the other.
 
-use super::super::blocking::{multiplies_at_half_rate, rows_collide};
+use super::super::blocking::{multiplies_at_half_rate, registers, rows_collide};
 use super::Loops;
 use crate::simd::Simd;
 
@@ -68,12 +68,11 @@ impl<S: Simd> Loops<'_, S> {
         self.c_len().saturating_mul(each)
     }
 
-    /// (Fitted to 350 shapes measured in both orders and in two parts, with AVX-512 and AVX2: what it chooses takes 0.5 and 2% longer than the best choice, in the geometric mean.)
+    /// (Fitted to shapes measured in both orders and in two parts: 350 with AVX-512, 920 with AVX2 on a Zen 3 that others share. What it chooses takes 0.5 and 1.7% longer than the best choice, in the geometric mean.)
     #[inline(always)]
     fn cost_at_full_rate(&self) -> usize {
-        /// For an element of B, on the way to the registers; more if it is copied first, as more rows of A than a tile has do, or turn it several times.
+        /// For an element of B, on the way to the registers, in the longest vectors; twice that if it is copied first, as more rows of A than a tile has do, or turn it several times.
         const TURN_B: usize = 1;
-        const TURN_AND_COPY_B: usize = 2;
         /// For an element of C, whose lines are visited several times.
         const TURN_C: usize = 10;
         /// Multiply-adds that a processor begins while one is under way: so many chains keep it busy.
@@ -84,13 +83,15 @@ impl<S: Simd> Loops<'_, S> {
         // What as many chains as that would take, in each panel: a few take no less.
         let panels = (vectors / if across { 2 } else { CHAINS }).max(1);
         let waits = self.k.saturating_mul(QUARTERS * CHAINS).saturating_mul(panels);
+        // With fewer registers and shorter vectors both ways to turn take more instructions, and a load of an element beside each multiply-add leaves no time for others.
+        let (turn, loads_cost) = if registers::<S>() == 16 { (2 * TURN_B, 2) } else { (TURN_B, 6) };
         let (turn_b, on_the_way) = match across {
             false => (0, false),
-            true if self.m > S::TURNED_ROWS[0] => (TURN_AND_COPY_B, false),
-            true => (TURN_B, true),
+            true if self.m > S::TURNED_ROWS[0] => (2 * turn, false),
+            true => (turn, true),
         };
         // A panel of one vector loads an element of A for every multiply-add.
-        let loads = if vectors == 1 || on_the_way && self.m > S::TURNED_ROWS[1] { sums / 6 } else { 0 };
+        let loads = if vectors == 1 || on_the_way && self.m > S::TURNED_ROWS[1] { sums / loads_cost } else { 0 };
         let reads = loads.saturating_add(self.k.saturating_mul(self.n).saturating_mul(turn_b));
         waits.max(sums.saturating_add(reads)).saturating_add(self.cost_of_results(TURN_C))
     }
