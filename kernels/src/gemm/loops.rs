@@ -3,6 +3,7 @@
 mod in_place;
 mod order;
 mod packed;
+mod rows;
 mod short;
 mod small;
 mod streamed;
@@ -86,7 +87,22 @@ impl Kernel for &mut Product<'_, '_> {
                     (Operand { ptr: b.as_ptr().wrapping_add(jc * k), row_stride, col_stride: 1 }, true)
                 }
             };
-            let whole = Loops { simd, m, k, n: cols, a, b, c, finish, row: 0, col: jc, turned: false, packed, scratch };
+            let whole = Loops {
+                simd,
+                m,
+                k,
+                n: cols,
+                a,
+                b,
+                c,
+                finish,
+                row: 0,
+                col: jc,
+                turned: false,
+                packed,
+                scratch,
+                used: 0,
+            };
             for part in whole.divided().iter().flatten() {
                 // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C and the states are lent mutably, and the
                 // scratch has the length for either order.
@@ -118,6 +134,8 @@ struct Loops<'a, S> {
     /// B is a panel that was packed before: near, and its rows are readable to the end of the last vector.
     packed: bool,
     scratch: *mut f32,
+    /// Elements at its beginning that hold something already.
+    used: usize,
 }
 
 impl<S: Simd> Loops<'_, S> {
@@ -147,6 +165,7 @@ impl<S: Simd> Loops<'_, S> {
                 Way::Streamed => self.run_streamed(),
                 Way::Strips => self.run_strips(),
                 Way::Packed => self.run_packed(),
+                Way::Rows => self.run_rows(),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The inner loop for short sums: a panel of B stays in registers, and rows of A pass by.
 
-use super::blocking::{registers, rows_collide};
+use super::blocking::{registers, rows_collide, rows_share_sets};
 use super::each::each;
 use super::pack::Operand;
 use crate::simd::{Kernel, Simd};
@@ -9,6 +9,9 @@ use crate::simd::{Kernel, Simd};
 const SHORT: [usize; 2] = [26, 11];
 /// The longest for which panels of one vector are worth it where there are several: each multiply-add loads an element of A.
 const SHORT_FOR_ONE: usize = 8;
+
+/// The fewest rows of A that make up for longer sums.
+const LEAST_ROWS_IN_TURNS: usize = 16;
 
 /// The most vectors of a panel whose `k` rows fit the registers beside a row of sums, an element of A and one more.
 const fn short_width<S: Simd>(k: usize) -> usize {
@@ -31,16 +34,22 @@ const fn together<S: Simd>(k: usize, width: usize) -> usize {
 }
 
 /// Whether a product is best computed so: its sums are short, and there are rows of A enough to make up for the panel's way to the registers. (A panel of
-/// one vector writes C in pieces of lines, which takes time where its rows fall into few sets of the first-level cache.)
+/// one vector writes C in pieces of lines, which takes time where its rows fall into few sets of the first-level cache.) `c_row_stride` is that of C. `turns`: A lies in rows that may take turns, C is near.
 #[inline(always)]
-pub(super) fn is_short<S: Simd>(m: usize, k: usize, n: usize, c_row_stride: usize) -> bool {
+pub(super) fn is_short<S: Simd>(m: usize, k: usize, n: usize, turns: bool, c_row_stride: usize) -> bool {
     let several = n > S::LANES;
-    let most_for_one = if several { SHORT_FOR_ONE } else { registers::<S>() - 5 };
+    let (most_for_one, collide) = match () {
+        () if !several => (registers::<S>() - 5, rows_collide(c_row_stride)),
+        () if k <= SHORT_FOR_ONE => (SHORT_FOR_ONE, rows_collide(c_row_stride)),
+        // Many rows that take turns pay with few registers, where tiles are small and a round of theirs takes more instructions.
+        () if registers::<S>() == 16 && turns && m >= LEAST_ROWS_IN_TURNS => (SHORT[1], rows_share_sets(c_row_stride)),
+        () => (0, false),
+    };
     S::LANES > 1
         && (1..=SHORT[several as usize]).contains(&k)
         && m > 1
         && 2 * m > k
-        && (short_width::<S>(k) > 1 || k <= most_for_one && !rows_collide(c_row_stride))
+        && (short_width::<S>(k) > 1 || k <= most_for_one && !collide)
 }
 
 /// Some rows of A times some columns of B.

@@ -187,8 +187,8 @@ impl<S: Simd> Loops<'_, S> {
         }
         // Sums for the epilogue: of as many tiles as there is room for, and of one at least.
         let copied = if matches!(source, Source::BCopying | Source::Copy) { panel * self.k } else { 0 };
-        let sums = self.scratch.wrapping_add(copied);
-        let room = parts(self.m, self.k, self.n).len() - copied;
+        let sums = self.scratch.wrapping_add(self.used + copied);
+        let room = parts(self.m, self.k, self.n).len() - self.used - copied;
         debug_assert!(rows.len * panel <= room);
         let most = (SUMS.min(room) / (rows.len * panel)).max(1);
         let (mut row, mut col, mut left) = (rows.start, start, total);

@@ -83,15 +83,21 @@ impl<S: Simd> Loops<'_, S> {
         // What as many chains as that would take, in each panel: a few take no less.
         let panels = (vectors / if across { 2 } else { CHAINS }).max(1);
         let waits = self.k.saturating_mul(QUARTERS * CHAINS).saturating_mul(panels);
-        // With fewer registers and shorter vectors both ways to turn take more instructions, and a load of an element beside each multiply-add leaves no time for others.
-        let (turn, loads_cost) = if registers::<S>() == 16 { (2 * TURN_B, 2) } else { (TURN_B, 6) };
+        // With fewer registers and shorter vectors turning takes more instructions, and a load of an element beside each multiply-add leaves little time for others.
+        let few = registers::<S>() == 16;
+        let turn = if few { 2 * TURN_B } else { TURN_B };
         let (turn_b, on_the_way) = match across {
             false => (0, false),
             true if self.m > S::TURNED_ROWS[0] => (2 * turn, false),
             true => (turn, true),
         };
         // A panel of one vector loads an element of A for every multiply-add.
-        let loads = if vectors == 1 || on_the_way && self.m > S::TURNED_ROWS[1] { sums / loads_cost } else { 0 };
+        let loads = match () {
+            () if vectors > 1 && !(on_the_way && self.m > S::TURNED_ROWS[1]) => 0,
+            () if !few => sums / 6,
+            () if on_the_way => sums / 4,
+            () => sums / 2,
+        };
         let reads = loads.saturating_add(self.k.saturating_mul(self.n).saturating_mul(turn_b));
         waits.max(sums.saturating_add(reads)).saturating_add(self.cost_of_results(TURN_C))
     }

@@ -1,6 +1,6 @@
 //! Sums of a few terms.
 
-use super::super::blocking::{MAX_NC, SUMS, pages_apart, rows_collide};
+use super::super::blocking::{MAX_NC, PAGE, SUMS, pages_apart, rows_collide};
 use super::super::pack::{Operand, pack_panel};
 use super::super::scratch::{Parts, parts};
 use super::super::short::Short;
@@ -9,6 +9,12 @@ use crate::caches::second_level_bytes;
 use crate::simd::Simd;
 
 impl<S: Simd> Loops<'_, S> {
+    /// Whether C is on its way to memory, and pieces of its rows on pages of their own. (For low tiles: with vectors as long as a line it was not measured.)
+    #[inline(always)]
+    fn pieces_are_slow(&self) -> bool {
+        self.low() && self.c_is_vast() && self.c_as_seen().row_stride >= PAGE / 2
+    }
+
     /// Panels of B in registers, as many rows of A as have their sums near for the epilogue.
     ///
     /// # Safety
@@ -23,6 +29,7 @@ impl<S: Simd> Loops<'_, S> {
             // Rows of C that fall into few sets of the first-level cache are written together, some at a time.
             stride if in_c && pages_apart(stride) => 8,
             stride if in_c && rows_collide(stride) => 32,
+            _ if stores && self.pieces_are_slow() => 8,
             _ if stores => self.m,
             _ if in_c => (second_level_bytes() / 8 / size_of::<f32>() / self.n).max(1),
             _ => (SUMS.min(a_len + sums_len) / max_cols.next_multiple_of(S::LANES)).max(1),

@@ -149,7 +149,7 @@ impl SmallPlan {
             return None;
         }
         let sums_row_stride = if apart(finish, partial) { padded } else { c.row_stride };
-        let short = || is_short::<S>(m, k, n, sums_row_stride);
+        let short = || is_short::<S>(m, k, n, a.col_stride == 1, sums_row_stride);
         let way = if one_tile && (planned || k > MOST_K || !short()) {
             Way::Tile
         } else if planned && k > MOST_K && vectors == 1 && m <= 2 * tile_rows(S::TILE_ROWS, 1) || !short() {
@@ -336,6 +336,7 @@ fn goes_straight<S: Simd>(simd: S, a: Layout, b: Layout, c: Layout) -> bool {
         col: 0,
         turned: false,
         packed: false,
+        used: 0,
         scratch: core::ptr::null_mut(),
     };
     matches!(whole.divided(), [Some(Loops { turned: false, .. }), None])

@@ -29,6 +29,7 @@ pub(super) enum Way {
     Streamed,
     Strips,
     Packed,
+    Rows,
 }
 
 /// Cycles from one line of a set of the first-level cache to the next that comes there.
@@ -45,13 +46,23 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     pub(super) fn way(&self) -> Way {
         if (self.b.col_stride == 1 || self.b.row_stride == 1)
-            && is_short::<S>(self.m, self.k, self.n, self.c_as_seen().row_stride)
+            && is_short::<S>(
+                self.m,
+                self.k,
+                self.n,
+                self.a.col_stride == 1 && !self.c_is_vast(),
+                self.c_as_seen().row_stride,
+            )
         {
             return Way::Short;
         }
         let a_direct = self.a_is_direct();
         if self.b.col_stride != 1 {
-            return if self.turns() { Way::Turning } else { Way::Packed };
+            return match () {
+                () if self.turns() => Way::Turning,
+                () if self.wants_rows() => Way::Rows,
+                () => Way::Packed,
+            };
         }
         if const { S::LANES == 1 } {
             return if a_direct { Way::InPlace(First::Reads) } else { Way::Packed };
@@ -282,6 +293,12 @@ impl<S: Simd> Loops<'_, S> {
             && self.n >= COLS
             && self.c_as_seen().col_stride == 1
             && (1 + self.finish.operands()).saturating_mul(self.c_len()) >= beyond_second_level()
+    }
+
+    /// Whether C takes much of the third-level cache, which others use too.
+    #[inline(always)]
+    pub(super) fn c_is_vast(&self) -> bool {
+        self.c_len() >= third_level_bytes() / 5 / size_of::<f32>()
     }
 
     /// Whether the second-level cache cannot hold A.
