@@ -447,12 +447,8 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                         }};
                     }
                     if const { S::FEW_INSTRUCTIONS } {
-                        let mut rounds = Rounds::<MR, A_ROWS>::new(
-                            a,
-                            if A_ROWS { a_col_stride } else { a_row_stride },
-                            b,
-                            tile.b_stride,
-                        );
+                        let mut rounds =
+                            Rounds::<MR, A_ROWS, false>::new(a, a_row_stride, a_col_stride, b, tile.b_stride);
                         for _ in 0..len / 4 {
                             rounds.begin(simd);
                             step!(0, |i| rounds.a(0, i), rounds.b(0));

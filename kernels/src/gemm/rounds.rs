@@ -7,13 +7,15 @@ use crate::simd::Simd;
 
 /// Rows whose addresses are a pointer and a multiple of a stride that an instruction can express: 0, 1 and 2.
 const GROUP: usize = 3;
-/// Groups of the tallest tile.
-const GROUPS: usize = 5;
+/// Pointers into A at most: one for each group of the tallest tile, or for each row of a low one.
+const POINTERS: usize = 5;
 
 /// Where four steps of `k` find their elements of A and B. (Strides of an operand that is empty may be anything.)
-pub(super) struct Rounds<const MR: usize, const A_ROWS: bool> {
-    a: [*const f32; GROUPS],
-    /// Elements from row to row of A that lies in rows; from step to step of A that lies in columns, and three times that.
+///
+/// `APART`: A's steps are a stride apart, and its rows side by side; or, if `EACH_ROW`, apart too, with a pointer for each. Else its steps lie side by side.
+pub(super) struct Rounds<const MR: usize, const APART: bool, const EACH_ROW: bool> {
+    a: [*const f32; POINTERS],
+    /// Elements from step to step of A if they are apart, and three times that; else from row to row.
     a_stride: usize,
     a_three: usize,
     b: *const f32,
@@ -23,29 +25,34 @@ pub(super) struct Rounds<const MR: usize, const A_ROWS: bool> {
     next: [usize; 2],
 }
 
-impl<const MR: usize, const A_ROWS: bool> Rounds<MR, A_ROWS> {
-    const USED: usize = if A_ROWS { 1 } else { MR.div_ceil(GROUP) };
+impl<const MR: usize, const APART: bool, const EACH_ROW: bool> Rounds<MR, APART, EACH_ROW> {
+    const USED: usize = match (APART, EACH_ROW) {
+        (_, true) => MR,
+        (true, _) => 1,
+        _ => MR.div_ceil(GROUP),
+    };
 
-    /// `a_stride`: the one stride of A that is not 1 (in rows, unless `A_ROWS`, whose rows lie side by side).
     #[inline(always)]
-    pub fn new(a: *const f32, a_stride: usize, b: *const f32, b_stride: usize) -> Self {
-        let mut groups = [a; GROUPS];
-        for (g, group) in groups.iter_mut().enumerate().take(Self::USED) {
-            *group = a.wrapping_add(a_stride.wrapping_mul(GROUP * g));
+    pub fn new(a: *const f32, a_row_stride: usize, a_col_stride: usize, b: *const f32, b_stride: usize) -> Self {
+        let rows = if EACH_ROW { 1 } else { GROUP };
+        let mut pointers = [a; POINTERS];
+        for (g, pointer) in pointers.iter_mut().enumerate().take(Self::USED) {
+            *pointer = a.wrapping_add(a_row_stride.wrapping_mul(rows * g));
         }
+        let a_stride = if APART { a_col_stride } else { a_row_stride };
         let three = |stride: usize| stride.wrapping_mul(3);
-        let next = [if A_ROWS { a_stride } else { 1 }, b_stride].map(|step| step.wrapping_mul(4));
-        Rounds { a: groups, a_stride, a_three: three(a_stride), b, b_stride, b_three: three(b_stride), next }
+        let next = [if APART { a_stride } else { 1 }, b_stride].map(|step| step.wrapping_mul(4));
+        Rounds { a: pointers, a_stride, a_three: three(a_stride), b, b_stride, b_three: three(b_stride), next }
     }
 
     /// Begins a round: until its end the compiler knows of no other way to these addresses.
     #[inline(always)]
     pub fn begin<S: Simd>(&mut self, simd: S) {
-        for group in self.a.iter_mut().take(Self::USED) {
-            *group = simd.opaque(*group);
+        for pointer in self.a.iter_mut().take(Self::USED) {
+            *pointer = simd.opaque(*pointer);
         }
         self.a_stride = simd.opaque_stride(self.a_stride);
-        if A_ROWS {
+        if APART {
             self.a_three = simd.opaque_stride(self.a_three);
         }
         self.b = simd.opaque(self.b);
@@ -55,10 +62,9 @@ impl<const MR: usize, const A_ROWS: bool> Rounds<MR, A_ROWS> {
     /// The element of row `i` of A in a step of the round.
     #[inline(always)]
     pub fn a(&self, step: usize, i: usize) -> *const f32 {
-        if A_ROWS {
-            self.a[0]
-                .wrapping_add(if step == 3 { self.a_three } else { self.a_stride.wrapping_mul(step) })
-                .wrapping_add(i)
+        if APART {
+            let row = if EACH_ROW { self.a[i] } else { self.a[0].wrapping_add(i) };
+            row.wrapping_add(if step == 3 { self.a_three } else { self.a_stride.wrapping_mul(step) })
         } else {
             self.a[i / GROUP].wrapping_add(self.a_stride.wrapping_mul(i % GROUP)).wrapping_add(step)
         }
@@ -80,13 +86,13 @@ impl<const MR: usize, const A_ROWS: bool> Rounds<MR, A_ROWS> {
     /// Goes on by one step, which may be past the last.
     #[inline(always)]
     pub fn end_step(&mut self) {
-        self.advance(if A_ROWS { self.a_stride } else { 1 }, self.b_stride);
+        self.advance(if APART { self.a_stride } else { 1 }, self.b_stride);
     }
 
     #[inline(always)]
     fn advance(&mut self, a: usize, b: usize) {
-        for group in self.a.iter_mut().take(Self::USED) {
-            *group = group.wrapping_add(a);
+        for pointer in self.a.iter_mut().take(Self::USED) {
+            *pointer = pointer.wrapping_add(a);
         }
         self.b = self.b.wrapping_add(b);
     }

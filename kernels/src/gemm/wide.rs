@@ -7,6 +7,7 @@
 use super::blocking::tile_rows;
 use super::each::each;
 use super::microkernel::{InnerLoop, Tile, loop_of, no_loop};
+use super::rounds::Rounds;
 use crate::simd::{Kernel, Simd};
 
 /// [`inner_loop`](super::microkernel::inner_loop) for tiles of four vectors and more that are wider than high: they copy nothing, ask for nothing and begin their
@@ -45,22 +46,22 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Wide<'_, 
     fn run<S: Simd>(self, simd: S) {
         let tile = self.0;
         tile.assert_readable::<S>(PARTIAL);
-        let mut start = 0;
+        let (mut a, mut b, mut k) = (tile.a, tile.b, tile.k);
+        let mut add = tile.add;
         loop {
-            let len = tile.k_block.min(tile.k - start);
+            let len = tile.k_block.min(k);
             let mut sums = [[simd.splat(0.0); NV]; MR];
-            let mut a = tile.a.wrapping_add(start * tile.a_col_stride);
-            let mut b = tile.b.wrapping_add(start * tile.b_stride);
-            // SAFETY: `start ≤ k` and `len ≤ k − start`, and the caller of an `InnerLoop` promises every element of the tile's rows
-            // and columns for all of `k`; pointers past the last one are made with wrapping arithmetic and not read.
+            // SAFETY: `len ≤ k`, what is left of it, and the caller of an `InnerLoop` promises every element of the tile's rows and columns for all of `k`; pointers past
+            // the last one are made with wrapping arithmetic and not read.
             unsafe {
                 // One step of k for all sums.
                 macro_rules! step {
-                    () => {{
+                    ($a:expr, $b:expr) => {{
                         let mut xs = [simd.splat(0.0); MR];
                         for (i, x) in xs.iter_mut().enumerate() {
-                            *x = simd.splat(*a.wrapping_add(i * tile.a_row_stride));
+                            *x = simd.splat(*$a(i));
                         }
+                        let b: *const f32 = $b;
                         each!(v < NV, {
                             let from = b.add(v * S::LANES);
                             let y = if const { PARTIAL } && v + 1 == NV {
@@ -73,34 +74,60 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Wide<'_, 
                                 sums[v] = simd.pin(simd.fma(x, y, sums[v]));
                             }
                         });
-                        a = a.wrapping_add(tile.a_col_stride);
-                        b = b.wrapping_add(tile.b_stride);
                     }};
                 }
                 let mut left = len;
-                if const { NV <= 9 } {
-                    // (Wider tiles have enough to do in a step.)
-                    while left >= 2 {
-                        step!();
-                        step!();
-                        left -= 2;
+                if const { S::FEW_INSTRUCTIONS && NV <= 9 } {
+                    let mut rounds =
+                        Rounds::<MR, true, true>::new(a, tile.a_row_stride, tile.a_col_stride, b, tile.b_stride);
+                    for _ in 0..len / 4 {
+                        rounds.begin(simd);
+                        step!(|i| rounds.a(0, i), rounds.b(0));
+                        step!(|i| rounds.a(1, i), rounds.b(1));
+                        step!(|i| rounds.a(2, i), rounds.b(2));
+                        step!(|i| rounds.a(3, i), rounds.b(3));
+                        rounds.end();
+                    }
+                    for _ in 0..len % 4 {
+                        rounds.begin(simd);
+                        step!(|i| rounds.a(0, i), rounds.b(0));
+                        rounds.end_step();
+                    }
+                    (a, b) = (
+                        a.wrapping_add(len.wrapping_mul(tile.a_col_stride)),
+                        b.wrapping_add(len.wrapping_mul(tile.b_stride)),
+                    );
+                } else {
+                    macro_rules! next_step {
+                        () => {{
+                            step!(|i: usize| a.wrapping_add(i * tile.a_row_stride), b);
+                            (a, b) = (a.wrapping_add(tile.a_col_stride), b.wrapping_add(tile.b_stride));
+                        }};
+                    }
+                    if const { NV <= 9 } {
+                        // (Wider tiles have enough to do in a step.)
+                        while left >= 2 {
+                            next_step!();
+                            next_step!();
+                            left -= 2;
+                        }
+                    }
+                    while left > 0 {
+                        next_step!();
+                        left -= 1;
                     }
                 }
-                while left > 0 {
-                    step!();
-                    left -= 1;
-                }
-                let add = tile.add || start > 0;
                 for (i, sums) in sums.iter().enumerate() {
                     each!(v < NV, {
                         tile.put(simd, i, v, v + 1 == NV, add, sums[v]);
                     });
                 }
             }
-            start += len;
-            if start >= tile.k {
+            k -= len;
+            if k == 0 {
                 break;
             }
+            add = true;
         }
     }
 }
