@@ -7,7 +7,7 @@ use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::scratch::parts;
 use super::Loops;
 use super::way::First;
-use crate::caches::{second_level_bytes, third_level_bytes};
+use crate::caches::second_level_bytes;
 use crate::simd::Simd;
 
 /// Where tiles read B.
@@ -127,18 +127,17 @@ impl<S: Simd> Loops<'_, S> {
         // (Low tiles write enough of each row.)
         form == Form::Large
             && (self.wide_and_short()
-                || self.a_is_vast()
+                || self.a_passes_once()
                 || !self.sums_in_c() && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL)
     }
 
-    /// Whether A comes from memory, because it takes much of the third-level cache, which others use too, and B leaves it room in the second-level one: panels
-    /// one after the other would each read it again. (Low tiles copy their panels instead.)
+    /// Whether A comes from memory, and B leaves it room in the second-level cache: panels one after the other would each read it again.
     #[inline(always)]
-    fn a_is_vast(&self) -> bool {
+    fn a_passes_once(&self) -> bool {
         const PANELS: usize = 2;
         S::LANES > 1
             && self.n >= 2 * PANELS * S::LANES
-            && self.a_len() >= third_level_bytes() / 6 / size_of::<f32>()
+            && self.a_is_vast()
             && self.b_bytes() <= second_level_bytes() / 2
     }
 

@@ -35,6 +35,9 @@ pub(super) enum Way {
 /// Cycles from one line of a set of the first-level cache to the next that comes there.
 const FILL: usize = 12;
 
+/// Vectors of a row of C from which on it counts that a vast A is read once.
+const LEAST_VECTORS_OF_VAST_A: usize = 4;
+
 /// Elements of which the second-level cache does not keep much until they come again.
 #[inline(always)]
 pub(super) fn beyond_second_level() -> usize {
@@ -81,6 +84,11 @@ impl<S: Simd> Loops<'_, S> {
         }
         if self.lines_share_sets() {
             return if self.copies_far() { Way::InPlace(First::Copies) } else { Way::Packed };
+        }
+        if self.low() && self.a_is_vast() && self.n >= LEAST_VECTORS_OF_VAST_A * S::LANES {
+            // Each panel that is copied would read A again.
+            let few = self.n <= 2 * LEAST_VECTORS_OF_VAST_A * S::LANES;
+            return if few && !self.far() { Way::InPlace(First::Reads) } else { Way::Packed };
         }
         if self.asks() {
             return Way::InPlace(First::Asks);
@@ -286,16 +294,25 @@ impl<S: Simd> Loops<'_, S> {
     /// again.
     #[inline(always)]
     fn c_is_far(&self) -> bool {
-        const SUMS: RangeInclusive<usize> = 48..=256;
+        const LEAST_K: usize = 48;
+        const LEAST_K_IF_LOW: usize = 32;
+        const MOST_K: usize = 256;
         const COLS: usize = 256;
+        let least_k = if self.low() { LEAST_K_IF_LOW } else { LEAST_K };
         !self.packed
-            && SUMS.contains(&self.k)
+            && (least_k..=MOST_K).contains(&self.k)
             && self.n >= COLS
             && self.c_as_seen().col_stride == 1
             && (1 + self.finish.operands()).saturating_mul(self.c_len()) >= beyond_second_level()
     }
 
-    /// Whether C takes much of the third-level cache, which others use too.
+    /// Whether A takes much of the third-level cache, which others use too.
+    #[inline(always)]
+    pub(super) fn a_is_vast(&self) -> bool {
+        self.a_len() >= third_level_bytes() / 6 / size_of::<f32>()
+    }
+
+    /// Whether C does.
     #[inline(always)]
     pub(super) fn c_is_vast(&self) -> bool {
         self.c_len() >= third_level_bytes() / 5 / size_of::<f32>()
