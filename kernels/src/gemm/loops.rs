@@ -134,7 +134,7 @@ struct Loops<'a, S> {
     /// B is a panel that was packed before: near, and its rows are readable to the end of the last vector.
     packed: bool,
     scratch: *mut f32,
-    /// Elements at its beginning that hold something already.
+    /// Elements at its beginning that hold something already, while B is read in place and nothing is copied.
     used: usize,
 }
 

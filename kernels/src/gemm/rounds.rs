@@ -7,7 +7,7 @@ use crate::simd::Simd;
 
 /// Rows whose addresses are a pointer and a multiple of a stride that an instruction can express: 0, 1 and 2.
 const GROUP: usize = 3;
-/// Pointers into A at most: one for each group of the tallest tile, or for each row of a low one.
+/// Pointers into A at most: one for each group of the tallest tile, or for each row of a wide one.
 const POINTERS: usize = 5;
 
 /// Where four steps of `k` find their elements of A and B. (Strides of an operand that is empty may be anything.)
@@ -32,8 +32,10 @@ impl<const MR: usize, const APART: bool, const EACH_ROW: bool> Rounds<MR, APART,
         _ => MR.div_ceil(GROUP),
     };
 
+    /// `a_row_stride` and `a_col_stride`: one of them is 1, unless rows have pointers of their own.
     #[inline(always)]
     pub fn new(a: *const f32, a_row_stride: usize, a_col_stride: usize, b: *const f32, b_stride: usize) -> Self {
+        const { assert!(Self::USED <= POINTERS && (APART || !EACH_ROW)) };
         let rows = if EACH_ROW { 1 } else { GROUP };
         let mut pointers = [a; POINTERS];
         for (g, pointer) in pointers.iter_mut().enumerate().take(Self::USED) {

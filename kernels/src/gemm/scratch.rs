@@ -3,7 +3,7 @@
 use super::blocking::{K_BLOCK, MAX_LANES, MAX_NC, STREAM_ROWS, STREAM_SUMS, SUM_ROWS};
 
 /// The parts of the scratch for a product of `m × k` by `k × n`, in elements, as the packed way needs them. The others share them: strips keep sums, chains
-/// and a copied panel in the first; short products columns turned to rows in the first, sums in the others; columns that are copied before they are turned lie in the first two, sums of turned ones behind these (beyond the third, if they are many); streams keep theirs at
+/// and a copied panel in the first; short products columns turned to rows in the first, sums in the others (right behind the rows, if those are read in place); columns that are copied before they are turned lie in the first two, sums of turned ones behind these (beyond the third, if they are many); streams keep theirs at
 /// the beginning.
 pub(super) struct Parts {
     /// A packed block of B: `k_block × n` columns, up to `MAX_NC`, padded to whole tiles.

@@ -7,7 +7,7 @@ use crate::simd::{Kernel, Simd};
 
 /// The longest sums whose factors in B are kept in registers: where B is one vector wide, and where it is wider.
 const SHORT: [usize; 2] = [26, 11];
-/// The longest for which panels of one vector are worth it where there are several: each multiply-add loads an element of A.
+/// The longest for which panels of one vector are worth it where there are several, and rows do not take turns: each multiply-add loads an element of A.
 const SHORT_FOR_ONE: usize = 8;
 
 /// The fewest rows of A that make up for longer sums.

@@ -76,7 +76,6 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Wide<'_, 
                         });
                     }};
                 }
-                let mut left = len;
                 if const { S::FEW_INSTRUCTIONS && NV <= 9 } {
                     let mut rounds =
                         Rounds::<MR, true, true>::new(a, tile.a_row_stride, tile.a_col_stride, b, tile.b_stride);
@@ -98,6 +97,7 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Wide<'_, 
                         b.wrapping_add(len.wrapping_mul(tile.b_stride)),
                     );
                 } else {
+                    let mut left = len;
                     macro_rules! next_step {
                         () => {{
                             step!(|i: usize| a.wrapping_add(i * tile.a_row_stride), b);

@@ -162,8 +162,15 @@ fn many_rows() {
         9,
     );
     check(&[(130, 49, 1100)], &mut kinds, 10, &[[TURNED, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR]], 9);
-    check(&[(700, 49, 600), (2100, 700, 65), (54, 1700, 250)], &mut kinds, 1, &[[ROW_MAJOR; 4]], 9);
+    check(
+        &[(700, 49, 600), (2100, 700, 65), (2100, 700, 40), (54, 1700, 250), (1700, 4, 1000)],
+        &mut kinds,
+        1,
+        &[[ROW_MAJOR; 4]],
+        9,
+    );
     let page = Storage { gap: 1024 - 100, ..ROW_MAJOR };
+    check(&[(70, 12, 1024)], &mut kinds, 10, &[[ROW_MAJOR, TURNED, ROW_MAJOR, ROW_MAJOR]], 9);
     check(&[(540, 520, 70), (1100, 500, 260)], &mut kinds, 1, &[[TURNED, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR]], 9);
     check(&[(2100, 140, 100)], &mut kinds, 1, &[[TURNED, page, ROW_MAJOR, ROW_MAJOR]], 9);
 }

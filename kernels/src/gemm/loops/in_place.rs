@@ -33,6 +33,7 @@ impl<S: Simd> Loops<'_, S> {
         // An epilogue is faster on whole rows, as long as they are near.
         let later = self.sums_in_c() && !self.stores_in_c();
         let tiling = self.tiling();
+        debug_assert!(self.used == 0 || first == First::Reads, "copies lie at the beginning of the scratch");
         if first == First::Reads {
             let rows = self.common_rows(tiling, self.n);
             if self.m <= rows || self.c_collides() || self.row_by_row(tiling.form) {
@@ -133,7 +134,7 @@ impl<S: Simd> Loops<'_, S> {
 
     /// Whether A comes from memory, and B leaves it room in the second-level cache: panels one after the other would each read it again.
     #[inline(always)]
-    fn a_passes_once(&self) -> bool {
+    pub(super) fn a_passes_once(&self) -> bool {
         const PANELS: usize = 2;
         S::LANES > 1
             && self.n >= 2 * PANELS * S::LANES

@@ -10,8 +10,8 @@ use crate::simd::Simd;
 const FIRST_LEVEL_PART: usize = 3 << 13;
 
 impl<S: Simd> Loops<'_, S> {
-    /// Whether so much of a B in columns as is turned at a time is so small that tiles are best rather wide than tall, as panels packed for tall ones are not. (For low tiles: nothing else was
-    /// measured.)
+    /// Whether so much of a B in columns as is turned at a time is so small that tiles whose sums go to C are best rather wide than tall, as panels packed for tall ones are not. (For low tiles: nothing
+    /// else was measured.)
     #[inline(always)]
     pub(super) fn wants_rows(&self) -> bool {
         let part = Loops { n: self.n.min(MAX_NC), ..*self };

@@ -10,8 +10,8 @@ use crate::simd::Simd;
 const STRIP: usize = ASKED_COLS;
 /// Rows of a part of a strip whose panels are copied: 32 KiB of copy with the longest vectors.
 const COPIED_ROWS: usize = 256;
-/// Low tiles of two vectors that make copies of panels worth their while, though rows do not collide: they want a row of B every few cycles, which often begins within a line and on a page of its own.
-const LEAST_TILES_IF_LOW: usize = 8;
+/// More low tiles of two vectors than these make copies of panels worth their while, though rows do not collide: they want a row of B every few cycles, which often begins within a line and on a page of its own.
+const FEW_TILES_IF_LOW: usize = 8;
 
 impl<S: Simd> Loops<'_, S> {
     /// Whether strips serve a product of several tiles of rows better than B as it lies, or than the copy of whole blocks (which pays for more rows of A, for
@@ -43,7 +43,7 @@ impl<S: Simd> Loops<'_, S> {
     pub(super) unsafe fn run_strips(&self) {
         let k_block = k_block_len(self.k).max(1);
         let copies_panels =
-            self.panels_collide() || self.low() && self.m > LEAST_TILES_IF_LOW * tile_rows(S::TILE_ROWS, 2);
+            self.panels_collide() || self.low() && self.m > FEW_TILES_IF_LOW * tile_rows(S::TILE_ROWS, 2);
         let part = if copies_panels { k_block.div_ceil(k_block.div_ceil(COPIED_ROWS)) } else { k_block };
         let (sums, chains) = (self.scratch, self.scratch.wrapping_add(self.m * STRIP));
         let copy = chains.wrapping_add(self.m * STRIP);

@@ -1,8 +1,8 @@
 //! The choice between the ways to compute a product: by where its operands are and how they lie, never by how the result should be rounded.
 
 use super::super::blocking::{
-    K_BLOCK, MAX_LANES, PAGE, copying_rows, equal_height, pages_apart, rows_collide, rows_pages_apart, rows_share_sets,
-    stores_keep_up, stream_rows, tile_rows, tile_width, widest,
+    Form, K_BLOCK, MAX_LANES, PAGE, copying_rows, equal_height, pages_apart, rows_collide, rows_pages_apart,
+    rows_share_sets, stores_keep_up, stream_rows, tile_rows, tile_width, widest,
 };
 use super::super::short::is_short;
 use super::Loops;
@@ -34,9 +34,6 @@ pub(super) enum Way {
 
 /// Cycles from one line of a set of the first-level cache to the next that comes there.
 const FILL: usize = 12;
-
-/// Vectors of a row of C from which on it counts that a vast A is read once.
-const LEAST_VECTORS_OF_VAST_A: usize = 4;
 
 /// Elements of which the second-level cache does not keep much until they come again.
 #[inline(always)]
@@ -85,10 +82,10 @@ impl<S: Simd> Loops<'_, S> {
         if self.lines_share_sets() {
             return if self.copies_far() { Way::InPlace(First::Copies) } else { Way::Packed };
         }
-        if self.low() && self.a_is_vast() && self.n >= LEAST_VECTORS_OF_VAST_A * S::LANES {
-            // Each panel that is copied would read A again.
-            let few = self.n <= 2 * LEAST_VECTORS_OF_VAST_A * S::LANES;
-            return if few && !self.far() { Way::InPlace(First::Reads) } else { Way::Packed };
+        if self.low() && self.passes_for_each_panel() {
+            const MOST_PANELS: usize = 4;
+            let few = self.n <= MOST_PANELS * 2 * S::LANES;
+            return if few && self.a_passes_once() { Way::InPlace(First::Reads) } else { Way::Packed };
         }
         if self.asks() {
             return Way::InPlace(First::Asks);
@@ -236,6 +233,7 @@ impl<S: Simd> Loops<'_, S> {
     fn a_returns(&self) -> bool {
         let least_k = if rows_share_sets(self.a.col_stride) { K_BLOCK } else { 2 * K_BLOCK };
         self.low()
+            && !self.packed
             && self.a.row_stride == 1
             && self.k > least_k
             && self.n >= 2 * S::LANES
@@ -310,6 +308,13 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     pub(super) fn a_is_vast(&self) -> bool {
         self.a_len() >= third_level_bytes() / 6 / size_of::<f32>()
+    }
+
+    /// Whether tall tiles would read a vast A for each of several panels of B as it lies.
+    #[inline(always)]
+    fn passes_for_each_panel(&self) -> bool {
+        const PANELS: usize = 2;
+        !self.packed && self.a_is_vast() && self.n >= PANELS * 2 * S::LANES && self.tiling().form == Form::Large
     }
 
     /// Whether C does.
