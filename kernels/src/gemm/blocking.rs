@@ -132,6 +132,9 @@ pub(super) enum Form {
     Narrow,
 }
 
+/// Elements of a B that stays in the first-level cache while rows of A and C pass: three quarters of the smaller one.
+pub(super) const SMALL_B: usize = 3 << 11;
+
 /// The form of tiles whose sums go to C.
 ///
 /// Where sums are short, large tiles are not the best: they are more instructions than a processor looks ahead (some 300 to 500), so that their start and their
@@ -139,14 +142,13 @@ pub(super) enum Form {
 /// and 12 × 1 up to 17% less than 12 × 2.
 #[inline(always)]
 pub(super) fn form<S: Simd>(m: usize, k: usize, n: usize) -> Form {
-    const HALF_FIRST_LEVEL: usize = 3 << 11;
     const MOST_K: usize = 32;
     const MOST_COLS: usize = 1024;
     match () {
         () if S::LANES == 1 => Form::Large,
         () if m > S::TILE_ROWS.two => match () {
             () if k <= MOST_K && n <= MOST_COLS => Form::Flat,
-            () if k.saturating_mul(n) <= HALF_FIRST_LEVEL => Form::Low,
+            () if k.saturating_mul(n) <= SMALL_B => Form::Low,
             () => Form::Large,
         },
         // (Each multiply-add loads an element of A: too many, were there two a cycle.)

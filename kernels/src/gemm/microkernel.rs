@@ -4,7 +4,7 @@ use super::across::across_width;
 use super::blocking::{MAX_LANES, copying_rows, tile_rows};
 use super::each::each;
 use super::paired::{can_pair, choose_paired, has_pairs};
-use super::rounds::Rounds;
+use super::rounds::{Rounds, in_rounds};
 use super::wide::choose_wide;
 use crate::simd::{Kernel, Simd};
 
@@ -449,19 +449,7 @@ impl<const MR: usize, const NV: usize, const READ: u8, const ASK: u8, const A_RO
                     if const { S::FEW_INSTRUCTIONS } {
                         let mut rounds =
                             Rounds::<MR, A_ROWS, false>::new(a, a_row_stride, a_col_stride, b, tile.b_stride);
-                        for _ in 0..len / 4 {
-                            rounds.begin(simd);
-                            step!(0, |i| rounds.a(0, i), rounds.b(0));
-                            step!(1, |i| rounds.a(1, i), rounds.b(1));
-                            step!(2, |i| rounds.a(2, i), rounds.b(2));
-                            step!(3, |i| rounds.a(3, i), rounds.b(3));
-                            rounds.end();
-                        }
-                        for _ in 0..len % 4 {
-                            rounds.begin(simd);
-                            step!(0, |i| rounds.a(0, i), rounds.b(0));
-                            rounds.end_step();
-                        }
+                        in_rounds!(simd, rounds, len, step);
                     } else {
                         let a_at = |a: *const f32, step: usize| {
                             move |i: usize| a.wrapping_add(step * a_col_stride).wrapping_add(i * a_row_stride)

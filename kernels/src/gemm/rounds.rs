@@ -5,6 +5,26 @@
 
 use crate::simd::Simd;
 
+/// All `$len` steps of `k` in rounds of four, the rest one by one: `$step!(number in its round, address of a row's element of A, row of B)`.
+macro_rules! in_rounds {
+    ($simd:ident, $rounds:ident, $len:expr, $step:ident) => {
+        for _ in 0..$len / 4 {
+            $rounds.begin($simd);
+            $step!(0, |i| $rounds.a(0, i), $rounds.b(0));
+            $step!(1, |i| $rounds.a(1, i), $rounds.b(1));
+            $step!(2, |i| $rounds.a(2, i), $rounds.b(2));
+            $step!(3, |i| $rounds.a(3, i), $rounds.b(3));
+            $rounds.end();
+        }
+        for _ in 0..$len % 4 {
+            $rounds.begin($simd);
+            $step!(0, |i| $rounds.a(0, i), $rounds.b(0));
+            $rounds.end_step();
+        }
+    };
+}
+pub(super) use in_rounds;
+
 /// Rows whose addresses are a pointer and a multiple of a stride that an instruction can express: 0, 1 and 2.
 const GROUP: usize = 3;
 /// Pointers into A at most: one for each group of the tallest tile, or for each row of a wide one.

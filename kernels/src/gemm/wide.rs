@@ -7,7 +7,7 @@
 use super::blocking::tile_rows;
 use super::each::each;
 use super::microkernel::{InnerLoop, Tile, loop_of, no_loop};
-use super::rounds::Rounds;
+use super::rounds::{Rounds, in_rounds};
 use crate::simd::{Kernel, Simd};
 
 /// [`inner_loop`](super::microkernel::inner_loop) for tiles of four vectors and more that are wider than high: they copy nothing, ask for nothing and begin their
@@ -54,9 +54,9 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Wide<'_, 
             // SAFETY: `len ≤ k`, what is left of it, and the caller of an `InnerLoop` promises every element of the tile's rows and columns for all of `k`; pointers past
             // the last one are made with wrapping arithmetic and not read.
             unsafe {
-                // One step of k for all sums.
+                // One step of k for all sums, whichever it is of a round.
                 macro_rules! step {
-                    ($a:expr, $b:expr) => {{
+                    ($_:literal, $a:expr, $b:expr) => {{
                         let mut xs = [simd.splat(0.0); MR];
                         for (i, x) in xs.iter_mut().enumerate() {
                             *x = simd.splat(*$a(i));
@@ -79,28 +79,13 @@ impl<const MR: usize, const NV: usize, const PARTIAL: bool> Kernel for Wide<'_, 
                 if const { S::FEW_INSTRUCTIONS && NV <= 9 } {
                     let mut rounds =
                         Rounds::<MR, true, true>::new(a, tile.a_row_stride, tile.a_col_stride, b, tile.b_stride);
-                    for _ in 0..len / 4 {
-                        rounds.begin(simd);
-                        step!(|i| rounds.a(0, i), rounds.b(0));
-                        step!(|i| rounds.a(1, i), rounds.b(1));
-                        step!(|i| rounds.a(2, i), rounds.b(2));
-                        step!(|i| rounds.a(3, i), rounds.b(3));
-                        rounds.end();
-                    }
-                    for _ in 0..len % 4 {
-                        rounds.begin(simd);
-                        step!(|i| rounds.a(0, i), rounds.b(0));
-                        rounds.end_step();
-                    }
-                    (a, b) = (
-                        a.wrapping_add(len.wrapping_mul(tile.a_col_stride)),
-                        b.wrapping_add(len.wrapping_mul(tile.b_stride)),
-                    );
+                    in_rounds!(simd, rounds, len, step);
+                    (a, b) = (rounds.a(0, 0), rounds.b(0));
                 } else {
                     let mut left = len;
                     macro_rules! next_step {
                         () => {{
-                            step!(|i: usize| a.wrapping_add(i * tile.a_row_stride), b);
+                            step!(0, |i: usize| a.wrapping_add(i * tile.a_row_stride), b);
                             (a, b) = (a.wrapping_add(tile.a_col_stride), b.wrapping_add(tile.b_stride));
                         }};
                     }

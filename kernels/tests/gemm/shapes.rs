@@ -169,8 +169,8 @@ fn many_rows() {
         &[[ROW_MAJOR; 4]],
         9,
     );
-    let page = Storage { gap: 1024 - 100, ..ROW_MAJOR };
     check(&[(70, 12, 1024)], &mut kinds, 10, &[[ROW_MAJOR, TURNED, ROW_MAJOR, ROW_MAJOR]], 9);
+    let page = Storage { gap: 1024 - 100, ..ROW_MAJOR };
     check(&[(540, 520, 70), (1100, 500, 260)], &mut kinds, 1, &[[TURNED, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR]], 9);
     check(&[(2100, 140, 100)], &mut kinds, 1, &[[TURNED, page, ROW_MAJOR, ROW_MAJOR]], 9);
 }

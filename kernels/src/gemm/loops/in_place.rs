@@ -128,18 +128,8 @@ impl<S: Simd> Loops<'_, S> {
         // (Low tiles write enough of each row.)
         form == Form::Large
             && (self.wide_and_short()
-                || self.a_passes_once()
+                || self.vast_a_returns() && self.b_leaves_room()
                 || !self.sums_in_c() && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL)
-    }
-
-    /// Whether A comes from memory, and B leaves it room in the second-level cache: panels one after the other would each read it again.
-    #[inline(always)]
-    pub(super) fn a_passes_once(&self) -> bool {
-        const PANELS: usize = 2;
-        S::LANES > 1
-            && self.n >= 2 * PANELS * S::LANES
-            && self.a_is_vast()
-            && self.b_bytes() <= second_level_bytes() / 2
     }
 
     /// Tiles of operands as they lie: several of rows, or several panels. The sums are taken through the epilogue if `complete`.

@@ -1,26 +1,23 @@
 //! A B that lies in columns, for short sums of many rows: turned to rows first.
 
-use super::super::blocking::{Form, K_BLOCK, MAX_NC};
+use super::super::blocking::{K_BLOCK, MAX_NC, SMALL_B, tile_rows};
 use super::super::pack::{Operand, pack_panel};
 use super::Loops;
 use super::way::First;
 use crate::simd::Simd;
-
-/// Three quarters of the smaller first-level cache.
-const FIRST_LEVEL_PART: usize = 3 << 13;
 
 impl<S: Simd> Loops<'_, S> {
     /// Whether so much of a B in columns as is turned at a time is so small that tiles whose sums go to C are best rather wide than tall, as panels packed for tall ones are not. (For low tiles: nothing
     /// else was measured.)
     #[inline(always)]
     pub(super) fn wants_rows(&self) -> bool {
-        let part = Loops { n: self.n.min(MAX_NC), ..*self };
         self.low()
             && self.b.row_stride == 1
             && self.a_is_direct()
             && self.k <= K_BLOCK
-            && part.b_bytes() <= FIRST_LEVEL_PART
-            && part.tiling().form != Form::Large
+            && self.k * self.n.min(MAX_NC) <= SMALL_B
+            && self.m > tile_rows(S::TILE_ROWS, 2)
+            && self.sums_in_c()
     }
 
     /// Some columns after the other, read in place when they lie in rows.
@@ -31,14 +28,24 @@ impl<S: Simd> Loops<'_, S> {
     pub(super) unsafe fn run_rows(&self) {
         for jc in (0..self.n).step_by(MAX_NC) {
             let n = MAX_NC.min(self.n - jc);
-            let (width, b) = (n.div_ceil(S::LANES), self.b.at(0, jc));
-            let row_stride = width * S::LANES;
-            // SAFETY: the columns lie inside B, and the scratch has `k ≤ K_BLOCK` rows of up to `MAX_NC` columns, padded to whole vectors.
-            unsafe { pack_panel(self.simd, b, self.k, n, width, row_stride, self.scratch) }
-            let b = Operand { ptr: self.scratch, row_stride, col_stride: 1 };
+            let row_stride = n.next_multiple_of(S::LANES);
+            // SAFETY: the columns lie inside B, `k` is at most `K_BLOCK`, and `n` at most `MAX_NC`.
+            let b = unsafe { self.b_in_rows(jc, n, row_stride) };
             let part = Loops { n, b, col: self.col + jc, packed: true, used: self.used + self.k * row_stride, ..*self };
             // SAFETY: the columns are a part of the product; what is used of the scratch is no more than a packed block.
             unsafe { part.run_in_place(First::Reads) }
         }
+    }
+
+    /// Columns of B from `jc` on, turned to rows at the beginning of the scratch.
+    ///
+    /// # Safety
+    /// The columns lie inside B, and the scratch has room for `k` rows, `row_stride` elements apart, of `cols` columns padded to whole vectors.
+    #[inline(always)]
+    pub(super) unsafe fn b_in_rows(&self, jc: usize, cols: usize, row_stride: usize) -> Operand {
+        let b = self.b.at(0, jc);
+        // SAFETY: the caller's promise.
+        unsafe { pack_panel(self.simd, b, self.k, cols, cols.div_ceil(S::LANES), row_stride, self.scratch) }
+        Operand { ptr: self.scratch, row_stride, col_stride: 1 }
     }
 }

@@ -1,7 +1,6 @@
 //! Sums of a few terms.
 
 use super::super::blocking::{MAX_NC, PAGE, SUMS, pages_apart, rows_collide};
-use super::super::pack::{Operand, pack_panel};
 use super::super::scratch::{Parts, parts};
 use super::super::short::Short;
 use super::Loops;
@@ -43,12 +42,12 @@ impl<S: Simd> Loops<'_, S> {
         // 1. Blocks of columns.
         for jc in (0..self.n).step_by(max_cols) {
             let nc = max_cols.min(self.n - jc);
-            let mut b = self.b.at(0, jc);
-            if turns {
+            let b = if turns {
                 // SAFETY: the columns lie inside B, and the scratch has `k` rows of them, padded to whole vectors.
-                unsafe { pack_panel(self.simd, b, self.k, nc, nc.div_ceil(S::LANES), stride, self.scratch) }
-                b = Operand { ptr: self.scratch, row_stride: stride, col_stride: 1 };
-            }
+                unsafe { self.b_in_rows(jc, nc, stride) }
+            } else {
+                self.b.at(0, jc)
+            };
             // 2. Blocks of rows.
             for ic in (0..self.m).step_by(max_rows) {
                 let rows = max_rows.min(self.m - ic);

@@ -82,10 +82,10 @@ impl<S: Simd> Loops<'_, S> {
         if self.lines_share_sets() {
             return if self.copies_far() { Way::InPlace(First::Copies) } else { Way::Packed };
         }
-        if self.low() && self.passes_for_each_panel() {
+        if self.low() && !self.packed && self.vast_a_returns() && self.tiling().form == Form::Large {
             const MOST_PANELS: usize = 4;
             let few = self.n <= MOST_PANELS * 2 * S::LANES;
-            return if few && self.a_passes_once() { Way::InPlace(First::Reads) } else { Way::Packed };
+            return if few && self.b_leaves_room() { Way::InPlace(First::Reads) } else { Way::Packed };
         }
         if self.asks() {
             return Way::InPlace(First::Asks);
@@ -304,20 +304,20 @@ impl<S: Simd> Loops<'_, S> {
             && (1 + self.finish.operands()).saturating_mul(self.c_len()) >= beyond_second_level()
     }
 
-    /// Whether A takes much of the third-level cache, which others use too.
+    /// Whether A comes from memory, because it takes much of the third-level cache, which others use too, and panels of B one after the other would each read it again.
     #[inline(always)]
-    pub(super) fn a_is_vast(&self) -> bool {
-        self.a_len() >= third_level_bytes() / 6 / size_of::<f32>()
-    }
-
-    /// Whether tall tiles would read a vast A for each of several panels of B as it lies.
-    #[inline(always)]
-    fn passes_for_each_panel(&self) -> bool {
+    pub(super) fn vast_a_returns(&self) -> bool {
         const PANELS: usize = 2;
-        !self.packed && self.a_is_vast() && self.n >= PANELS * 2 * S::LANES && self.tiling().form == Form::Large
+        S::LANES > 1 && self.n >= 2 * PANELS * S::LANES && self.a_len() >= third_level_bytes() / 6 / size_of::<f32>()
     }
 
-    /// Whether C does.
+    /// Whether all of B stays in the second-level cache while rows of A pass.
+    #[inline(always)]
+    pub(super) fn b_leaves_room(&self) -> bool {
+        self.b_bytes() <= second_level_bytes() / 2
+    }
+
+    /// Whether C takes much of the third-level cache.
     #[inline(always)]
     pub(super) fn c_is_vast(&self) -> bool {
         self.c_len() >= third_level_bytes() / 5 / size_of::<f32>()
