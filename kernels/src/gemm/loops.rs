@@ -21,7 +21,7 @@ use super::packed::{PANEL_COLS, PackedMatrix, panel_stride};
 use crate::caches::second_level_bytes;
 use crate::matrix::{Mat, MatMut};
 use crate::simd::{Kernel, Simd};
-use way::{Way, beyond_second_level};
+use way::{Prepacked, Way, beyond_second_level};
 
 /// A checked product. Its views stay where the caller made them: a copy would be read before the caller's stores of half its width reach the
 /// cache, and wait for them.
@@ -77,14 +77,20 @@ impl Kernel for &mut Product<'_, '_> {
             ..operand
         };
         let a = single(a, m, k);
-        let panel_cols = if let Factor::Packed(_) = b { PANEL_COLS } else { n };
+        let prepacked = match b {
+            Factor::Plain(_) => None,
+            Factor::Packed(_) => Some(Prepacked::of::<S>(m, k, n)),
+        };
+        let panel_cols = match prepacked {
+            None | Some(Prepacked::Joined) => n,
+            Some(_) => PANEL_COLS,
+        };
         for jc in (0..n).step_by(panel_cols) {
             let cols = panel_cols.min(n - jc);
-            let (b, packed) = match b {
-                Factor::Plain(b) => (single(Operand::of(b), k, n), false),
+            let b = match b {
+                Factor::Plain(b) => single(Operand::of(b), k, n),
                 Factor::Packed(b) => {
-                    let row_stride = panel_stride(cols);
-                    (Operand { ptr: b.as_ptr().wrapping_add(jc * k), row_stride, col_stride: 1 }, true)
+                    Operand { ptr: b.as_ptr().wrapping_add(jc * k), row_stride: panel_stride(cols), col_stride: 1 }
                 }
             };
             let whole = Loops {
@@ -99,11 +105,13 @@ impl Kernel for &mut Product<'_, '_> {
                 row: 0,
                 col: jc,
                 turned: false,
-                packed,
+                packed: prepacked == Some(Prepacked::AsTheyLie),
+                joined: prepacked == Some(Prepacked::Joined),
                 scratch,
                 used: 0,
             };
-            for part in whole.divided().iter().flatten() {
+            let parts = if whole.joined { [Some(whole), None] } else { whole.divided() };
+            for part in parts.iter().flatten() {
                 // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C and the states are lent mutably, and the
                 // scratch has the length for either order.
                 unsafe { part.run() }
@@ -131,14 +139,27 @@ struct Loops<'a, S> {
     col: usize,
     /// The product is `Cᵀ = Bᵀ·Aᵀ`: what the loops call row `i`, column `j` is row `j`, column `i` of `c`.
     turned: bool,
-    /// B is a panel that was packed before: near, and its rows are readable to the end of the last vector.
+    /// B is a panel that was packed before, taken as it lies: near, and its rows are readable to the end of the last vector.
     packed: bool,
+    /// B is all such panels of a matrix, one after the other, to be copied as if it lay in one piece.
+    joined: bool,
     scratch: *mut f32,
     /// Elements at its beginning that hold something already, while B is read in place and nothing is copied.
     used: usize,
 }
 
 impl<S: Simd> Loops<'_, S> {
+    /// B from an element on: as far as its panel goes, if there are several.
+    #[inline(always)]
+    fn b_at(&self, row: usize, col: usize) -> Operand {
+        if !self.joined {
+            return self.b.at(row, col);
+        }
+        let (panel, col) = (col - col % PANEL_COLS, col % PANEL_COLS);
+        let row_stride = panel_stride(PANEL_COLS.min(self.n - panel));
+        Operand { ptr: self.b.ptr.wrapping_add(panel * self.k), row_stride, col_stride: 1 }.at(row, col)
+    }
+
     /// C from an element of this part on, with rows and columns as the loops see them.
     #[inline(always)]
     fn c_at(&self, row: usize, col: usize) -> Operand {

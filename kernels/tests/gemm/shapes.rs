@@ -112,6 +112,20 @@ fn blocks_in_pairs() {
     );
 }
 
+/// Rows of A in groups past blocks of columns of B, in one block of `k` and in two: as they lie, in columns a page apart and near, in rows that collide; more rows than sums are kept of, and parts
+/// of vectors at every end.
+#[test]
+fn groups_of_rows() {
+    let columns = |rows: usize| Storage { gap: 1024 - rows % 1024, ..TURNED };
+    let rows = |cols: usize| Storage { gap: 512 - cols % 512, ..ROW_MAJOR };
+    let mut kinds = kinds().into_iter().cycle();
+    for (m, k, n) in [(101, 261, 530), (230, 520, 300), (98, 515, 291)] {
+        for (a, b) in [(ROW_MAJOR, TURNED), (columns(m), ROW_MAJOR), (TURNED, rows(n)), (rows(k), ROW_MAJOR)] {
+            check(&[(m, k, n)], &mut kinds, 3, &[[a, b, ROW_MAJOR, ROW_MAJOR]], 9);
+        }
+    }
+}
+
 /// Rows of B a page apart, which fall into one set of the first-level cache: few and many, near and far, for one tile of rows and for more.
 #[test]
 fn colliding_rows() {

@@ -336,6 +336,7 @@ fn goes_straight<S: Simd>(simd: S, a: Layout, b: Layout, c: Layout) -> bool {
         col: 0,
         turned: false,
         packed: false,
+        joined: false,
         used: 0,
         scratch: core::ptr::null_mut(),
     };

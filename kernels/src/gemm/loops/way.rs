@@ -4,6 +4,7 @@ use super::super::blocking::{
     Form, K_BLOCK, MAX_LANES, PAGE, copying_rows, equal_height, pages_apart, rows_collide, rows_pages_apart,
     rows_share_sets, stores_keep_up, stream_rows, tile_rows, tile_width, widest,
 };
+use super::super::scratch::{GROUP_COLS, GROUP_K};
 use super::super::short::is_short;
 use super::Loops;
 use crate::caches::{second_level_bytes, third_level_bytes};
@@ -32,6 +33,34 @@ pub(super) enum Way {
     Rows,
 }
 
+/// How the panels of a [matrix that was packed before](super::PackedMatrix) are taken, which are wider than a tile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Prepacked {
+    /// One after the other, as they lie: no other columns between their rows, no part of a vector at their ends.
+    AsTheyLie,
+    /// One after the other, each as if it were any matrix: copied where that pays.
+    AsPlain,
+    /// Together, copied in blocks of `k`.
+    Joined,
+}
+
+impl Prepacked {
+    /// What is fastest for a product of this shape. A few low tiles read panels as they lie; more want the parts of a row of B, a vector or two, side by side. (On a Zen 3, 64×784×128 takes 1.3 times
+    /// as long without that, 512×4096×4096 1.9 times.)
+    #[inline(always)]
+    pub fn of<S: Simd>(m: usize, k: usize, n: usize) -> Prepacked {
+        const FEW: usize = 2;
+        const MANY: usize = 8;
+        let tiles = |count: usize| m >= count * tile_rows(S::TILE_ROWS, 2);
+        match () {
+            () if !is_low::<S>() => Prepacked::AsTheyLie,
+            () if n >= GROUP_COLS && (k >= K_BLOCK && tiles(FEW) || k >= GROUP_K && tiles(MANY)) => Prepacked::Joined,
+            () if tiles(MANY) => Prepacked::AsPlain,
+            () => Prepacked::AsTheyLie,
+        }
+    }
+}
+
 /// Cycles from one line of a set of the first-level cache to the next that comes there.
 const FILL: usize = 12;
 
@@ -41,10 +70,19 @@ pub(super) fn beyond_second_level() -> usize {
     second_level_bytes() / 2 * 3 / size_of::<f32>()
 }
 
+/// [`Loops::low`]
+#[inline(always)]
+pub(super) fn is_low<S: Simd>() -> bool {
+    const { S::LANES > 1 && tile_rows(S::TILE_ROWS, 2) < FILL }
+}
+
 impl<S: Simd> Loops<'_, S> {
     /// The way that is fastest for how the operands lie.
     #[inline(always)]
     pub(super) fn way(&self) -> Way {
+        if self.joined {
+            return Way::Packed;
+        }
         if (self.b.col_stride == 1 || self.b.row_stride == 1)
             && is_short::<S>(
                 self.m,
@@ -243,7 +281,7 @@ impl<S: Simd> Loops<'_, S> {
     /// Whether tiles of two vectors are so low that they want a row of B, and a column of A, every few cycles.
     #[inline(always)]
     pub(super) fn low(&self) -> bool {
-        const { S::LANES > 1 && tile_rows(S::TILE_ROWS, 2) < FILL }
+        is_low::<S>()
     }
 
     /// Whether a near B read as it lies keeps tiles waiting: its rows lie a multiple of a page apart, so that no tile of rows finds what the one before has
