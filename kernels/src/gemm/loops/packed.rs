@@ -88,7 +88,7 @@ impl<S: Simd> Loops<'_, S> {
                         Copied::Rows => (a_row_len(kc), a_row_len(kc) * max_rows),
                     };
                     let group = match () {
-                        () if groups => (a_len / a_tile).clamp(1, tiles),
+                        () if groups || self.low() && copied == Copied::Columns => (a_len / a_tile).clamp(1, tiles),
                         () if copied == Copied::Not => tiles,
                         () => 1,
                     };
