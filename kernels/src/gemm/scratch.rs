@@ -34,7 +34,7 @@ pub(super) const fn parts(m: usize, k: usize, n: usize) -> Parts {
 }
 
 /// Rows of A that are copied together: with 512 terms, 198 KiB of the second-level cache. (48 took up to 7% longer, 144 about as long.)
-const GROUP_ROWS: usize = 96;
+pub(super) const GROUP_ROWS: usize = 96;
 /// The least `k` for which they are,
 pub(super) const GROUP_K: usize = 256;
 /// and the least `n`: they then take less room than columns of B do.

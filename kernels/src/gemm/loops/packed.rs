@@ -7,7 +7,7 @@ use super::super::blocking::{
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
 use super::super::packed::PANEL_COLS;
-use super::super::scratch::{GROUP_COLS, GROUP_K, Parts, a_row_len, parts};
+use super::super::scratch::{GROUP_COLS, GROUP_K, GROUP_ROWS, Parts, a_row_len, parts};
 use super::Loops;
 use crate::simd::Simd;
 use core::ops::Range;
@@ -29,7 +29,7 @@ impl<S: Simd> Loops<'_, S> {
     /// That of [`run`](Self::run).
     #[inline(always)]
     pub(super) unsafe fn run_packed(&self) {
-        let Parts { b: b_len, a: a_len, .. } = parts(self.m, self.k, self.n);
+        let Parts { b: b_len, a: a_len, sums: sums_len } = parts(self.m, self.k, self.n);
         let (packed_b, packed_a, sums) =
             (self.scratch, self.scratch.wrapping_add(b_len), self.scratch.wrapping_add(b_len + a_len));
         let k_block = k_block_len(self.k).max(1);
@@ -46,6 +46,7 @@ impl<S: Simd> Loops<'_, S> {
         let sums_row_stride = max_nc.next_multiple_of(MAX_LANES);
         // Between blocks of k the sums stay in C where they can, else in a block of scratch.
         let in_c = self.sums_in_c();
+        let a_room = if in_c { a_len + sums_len } else { a_len };
         let asks_for_c = in_c && self.asks_for_c();
         let sum_rows = if in_c || blocks == 1 { self.m } else { SUM_ROWS };
         // Rows that collide are copied. Where they come from beyond the second-level cache that takes time, so only if those of a tile then stay in the
@@ -88,7 +89,9 @@ impl<S: Simd> Loops<'_, S> {
                         Copied::Rows => (a_row_len(kc), a_row_len(kc) * max_rows),
                     };
                     let group = match () {
-                        () if groups || self.low() && copied == Copied::Columns => (a_len / a_tile).clamp(1, tiles),
+                        () if groups || self.low() && copied == Copied::Columns => {
+                            (a_room / a_tile).clamp(1, tiles.min(GROUP_ROWS / max_rows))
+                        }
                         () if copied == Copied::Not => tiles,
                         () => 1,
                     };
