@@ -220,6 +220,9 @@ fn short_sums() {
             }
         }
     }
+    // A few tiles one below the other, and many panels.
+    let layouts = [[ROW_MAJOR; 4], [TURNED, ROW_MAJOR, TURNED, ROW_MAJOR]];
+    check(&[(9, 16, 500), (8, 13, 301), (7, 23, 261)], &mut kinds, 6, &layouts, 10);
 }
 
 /// Tiles that are summed in runs, with as many sums before the epilogue as there is room for, and fewer.

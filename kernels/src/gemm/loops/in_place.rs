@@ -1,7 +1,8 @@
 //! Operands read as they lie.
 
 use super::super::blocking::{
-    Form, Panels, Run, SUMS, Tiling, copying_rows, k_block_len, pair_width, panels, runs, tile_rows, tile_width,
+    Form, Panels, Run, SMALL_B, SUMS, Tiling, copying_rows, k_block_len, pair_width, panels, runs, tile_rows,
+    tile_width,
 };
 use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
 use super::super::scratch::parts;
@@ -126,10 +127,25 @@ impl<S: Simd> Loops<'_, S> {
         // A third of a first-level cache or more, but far less than a second-level one.
         const SMALL: usize = 1 << 14;
         // (Low tiles write enough of each row.)
-        form == Form::Large
-            && (self.wide_and_short()
-                || self.vast_a_returns() && self.b_leaves_room()
-                || !self.sums_in_c() && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL)
+        self.is_flat_and_wide(form)
+            || form == Form::Large
+                && (self.wide_and_short()
+                    || self.vast_a_returns() && self.b_leaves_room()
+                    || !self.sums_in_c() && self.n > 2 * S::LANES && self.k.saturating_mul(self.n) <= SMALL)
+    }
+
+    /// Whether a few low tiles of short sums, one below the other, meet so many panels that to begin anew for each takes longer than to read B again for each tile: from the first-level cache, or in
+    /// so few rows that it comes from the second-level one in time.
+    #[inline(always)]
+    fn is_flat_and_wide(&self, form: Form) -> bool {
+        const MOST_ROWS: usize = 9;
+        const FEW_TERMS: usize = 16;
+        const LEAST_COLS: usize = 256;
+        self.low()
+            && form != Form::Large
+            && self.m <= MOST_ROWS
+            && self.n >= LEAST_COLS
+            && (self.k <= FEW_TERMS || self.k.saturating_mul(self.n) <= SMALL_B)
     }
 
     /// Tiles of operands as they lie: several of rows, or several panels. The sums are taken through the epilogue if `complete`.
