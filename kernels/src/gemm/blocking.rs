@@ -309,8 +309,8 @@ pub(super) fn pair_width<S: Simd>(rows: usize, cols: usize) -> usize {
     if whole { cols.div_ceil(S::LANES).min(2) } else { 1 }
 }
 
-/// Columns of B in blocks of `k_block` rows to pack at a time: half of the second-level cache, through which rows of A and C pass too.
-/// Every block of columns reads A again, so there should be few.
+/// Columns of B in blocks of `k_block` rows that stay near: half of the second-level cache, through which rows of A and C pass too.
+/// Every block of columns reads A again, so there should be few. (As many are packed at a time; where rows of A come in groups, up to [`MAX_NC`].)
 pub(super) fn packed_cols(k_block: usize, n: usize) -> usize {
     const UNIT: usize = 2 * MAX_LANES;
     let most = second_level_bytes() / 2 / size_of::<f32>() / k_block.max(1);

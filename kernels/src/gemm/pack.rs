@@ -55,7 +55,8 @@ pub(super) unsafe fn pack_rows(from: Operand, rows: usize, cols: usize, stride: 
     }
 }
 
-/// Copies `rows × cols` of B to `to` as rows of `width` vectors, `stride` elements apart; the lanes behind the last column are unspecified.
+/// Copies `rows × cols` of B to `to` as rows of `width` vectors, `stride` elements apart; the lanes behind the last column are unspecified. (Rows that lie side by side are written in ascending order, so
+/// these may be `stride` elements long and overlap the next.)
 ///
 /// # Safety
 /// The block is readable; `to` is writable for `rows` times `width` vectors and lies apart from it; `(width − 1) · LANES < cols`.

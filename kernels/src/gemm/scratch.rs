@@ -8,7 +8,7 @@ use super::blocking::{K_BLOCK, MAX_LANES, MAX_NC, STREAM_ROWS, STREAM_SUMS, SUM_
 pub(super) struct Parts {
     /// A packed block of B: `k_block × n` columns, up to `MAX_NC`, padded to whole tiles.
     pub b: usize,
-    /// The packed rows of A of one tile or of a group of tiles, or their packed columns, padded to whole vectors.
+    /// The packed rows of A of one tile or of a group of tiles, or their packed columns, whose last vector may be padding; these run on into the sums where C holds those.
     pub a: usize,
     /// Sums that C cannot hold between blocks of `k`.
     pub sums: usize,
