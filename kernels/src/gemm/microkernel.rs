@@ -165,7 +165,7 @@ pub(super) enum Ask {
 /// Elements of a row of B that [`Ask::Lines`] asks for.
 pub(super) const ASKED_COLS: usize = 4 * LINE;
 /// Elements of a cache line.
-const LINE: usize = 16;
+pub(super) const LINE: usize = 16;
 
 /// How an operand lies in memory, as seen by its vectors.
 #[derive(Clone, Copy, PartialEq, Eq)]

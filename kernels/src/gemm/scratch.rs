@@ -29,16 +29,19 @@ pub(super) const fn parts(m: usize, k: usize, n: usize) -> Parts {
     // At most `STREAM_SUMS` sums of columns padded to whole vectors.
     let stream = 2 * min(min(m, STREAM_ROWS) * min(n, STREAM_SUMS).next_multiple_of(MAX_LANES), STREAM_SUMS);
     let sums = if k > K_BLOCK { min(m, SUM_ROWS) * cols } else { 0 };
-    let a_rows = if k_block >= GROUP_K && n >= GROUP_COLS { GROUP_ROWS } else { MAX_LANES };
+    let a_rows = if has_groups(k, n) { GROUP_ROWS } else { MAX_LANES };
     Parts { b: k_block * cols, a: a_rows * a_row_len(k_block), sums: if sums > stream { sums } else { stream } }
 }
 
-/// Rows of A that are copied together: with 512 terms, 198 KiB of the second-level cache. (48 took up to 7% longer, 144 about as long.)
+/// Rows of A of a group of tiles: with 512 terms, 198 KiB of the second-level cache. (48 took up to 7% longer, 144 about as long.)
 pub(super) const GROUP_ROWS: usize = 96;
-/// The least `k` for which they are,
-pub(super) const GROUP_K: usize = 256;
-/// and the least `n`: they then take less room than columns of B do.
-pub(super) const GROUP_COLS: usize = 256;
+
+/// Whether there is room for the rows of A of a group: where they take less than columns of B do.
+pub(super) const fn has_groups(k: usize, n: usize) -> bool {
+    const LEAST_K: usize = 256;
+    const LEAST_COLS: usize = 256;
+    k >= LEAST_K && n >= LEAST_COLS
+}
 
 /// Most tiles of rows that each turn the columns of B for themselves, whose sums lie behind the first two [`parts`].
 pub(super) const MOST_TILES: usize = 9;

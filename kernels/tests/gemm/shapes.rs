@@ -121,7 +121,10 @@ fn groups_of_rows() {
     let mut kinds = kinds().into_iter().cycle();
     for (m, k, n) in [(101, 261, 530), (230, 520, 300), (98, 515, 291)] {
         for (a, b) in [(ROW_MAJOR, TURNED), (columns(m), ROW_MAJOR), (TURNED, rows(n)), (rows(k), ROW_MAJOR)] {
-            check(&[(m, k, n)], &mut kinds, 3, &[[a, b, ROW_MAJOR, ROW_MAJOR]], 9);
+            let layouts = [[a, b, ROW_MAJOR, ROW_MAJOR]];
+            check(&[(m, k, n)], &mut kinds, 3, &layouts, 9);
+            // Its sums are kept outside C.
+            check(&[(m, k, n)], &mut [Kind::Accumulate].into_iter(), 1, &layouts, 9);
         }
     }
 }

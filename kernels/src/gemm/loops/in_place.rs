@@ -126,7 +126,7 @@ impl<S: Simd> Loops<'_, S> {
     fn row_by_row(&self, form: Form) -> bool {
         // A third of a first-level cache or more, but far less than a second-level one.
         const SMALL: usize = 1 << 14;
-        // (Low tiles write enough of each row.)
+        // (Tiles that are not large write enough of each row.)
         self.is_flat_and_wide(form)
             || form == Form::Large
                 && (self.wide_and_short()

@@ -4,10 +4,10 @@ use super::super::blocking::{
     Form, MAX_LANES, MAX_NC, Panels, SUM_ROWS, Tiling, balanced, copying_rows, k_block_len, packed_cols, panels,
     rows_collide, rows_that_stay, tile_rows,
 };
-use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
+use super::super::microkernel::{AHEAD, Ask, LINE, Lies, Tile, sum_tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
 use super::super::packed::PANEL_COLS;
-use super::super::scratch::{GROUP_COLS, GROUP_K, GROUP_ROWS, Parts, a_row_len, parts};
+use super::super::scratch::{GROUP_ROWS, Parts, a_row_len, has_groups, parts};
 use super::Loops;
 use crate::simd::Simd;
 use core::ops::Range;
@@ -19,6 +19,7 @@ enum Copied {
     Not,
     /// In columns, those of a tile side by side.
     Columns,
+    /// In rows, one after the other.
     Rows,
 }
 
@@ -63,8 +64,8 @@ impl<S: Simd> Loops<'_, S> {
         // 1. Blocks of columns: a packed block of B.
         for jc in (0..self.n).step_by(max_nc) {
             let nc = max_nc.min(self.n - jc);
-            let parts_of = |nc: usize| (0..nc).step_by(near_cols).map(move |js| (js, near_cols.min(nc - js)));
-            let max_rows = parts_of(nc).map(|(_, cols)| self.common_rows(tiling, cols)).min().unwrap_or(1);
+            let near_parts = || (0..nc).step_by(near_cols).map(|js| (js, near_cols.min(nc - js)));
+            let max_rows = near_parts().map(|(_, cols)| self.common_rows(tiling, cols)).min().unwrap_or(1);
             // 2. Blocks of rows whose sums are kept at a time (all of them, unless C cannot hold them).
             for oc in (0..self.m).step_by(sum_rows) {
                 let oc_len = sum_rows.min(self.m - oc);
@@ -101,36 +102,29 @@ impl<S: Simd> Loops<'_, S> {
                         let (group_row, _) = tile_at(first_tile);
                         let (last_row, last_rows) = tile_at(in_group.end - 1);
                         let rows = group_row..last_row + last_rows;
-                        match copied {
-                            Copied::Not => {}
-                            // SAFETY: the columns lie inside A, and the scratch has room for those of a group.
-                            Copied::Columns => unsafe {
+                        let group_a = match copied {
+                            Copied::Not => self.a.at(group_row, pc),
+                            Copied::Columns => {
                                 let tiles = in_group.clone().map(tile_at);
-                                self.copy_columns(pc..pc + kc, tiles, rows, (a_stride, a_tile), packed_a);
-                            },
-                            // SAFETY: the rows lie inside A, and the scratch has room for those of a group.
-                            Copied::Rows => unsafe {
-                                pack_rows(self.a.at(group_row, pc), rows.len(), kc, a_stride, packed_a);
-                            },
-                        }
+                                // SAFETY: the columns lie inside A, and the scratch has room for those of a group.
+                                unsafe { self.copy_columns(pc..pc + kc, tiles, rows, (a_stride, a_tile), packed_a) }
+                                Operand { ptr: packed_a, row_stride: 1, col_stride: a_stride }
+                            }
+                            Copied::Rows => {
+                                // SAFETY: the rows lie inside A, and the scratch has room for those of a group.
+                                unsafe { pack_rows(self.a.at(group_row, pc), rows.len(), kc, a_stride, packed_a) }
+                                Operand { ptr: packed_a, row_stride: a_stride, col_stride: 1 }
+                            }
+                        };
                         // 5. Columns of B that stay there.
-                        for (js, cols) in parts_of(nc) {
+                        for (js, cols) in near_parts() {
                             let first_panels = panels::<S>(tiling, 0, cols);
                             // 6. Tiles. The rows of A of one stay in the first-level cache.
                             for index in in_group.clone() {
                                 let (row, rows) = tile_at(index);
                                 let a = match copied {
-                                    Copied::Not => self.a.at(row, pc),
-                                    Copied::Columns => Operand {
-                                        ptr: packed_a.wrapping_add((index - first_tile) * a_tile),
-                                        row_stride: 1,
-                                        col_stride: a_stride,
-                                    },
-                                    Copied::Rows => Operand {
-                                        ptr: packed_a.wrapping_add((row - group_row) * a_stride),
-                                        row_stride: a_stride,
-                                        col_stride: 1,
-                                    },
+                                    Copied::Columns => group_a.ptr.wrapping_add((index - first_tile) * a_tile),
+                                    Copied::Not | Copied::Rows => group_a.at(row - group_row, 0).ptr,
                                 };
                                 let (to, to_row_stride) = if in_c {
                                     let c = self.c_at(row, jc + js);
@@ -142,9 +136,9 @@ impl<S: Simd> Loops<'_, S> {
                                 let tile = Tile {
                                     k: kc,
                                     k_block: kc,
-                                    a: a.ptr,
-                                    a_row_stride: a.row_stride,
-                                    a_col_stride: a.col_stride,
+                                    a,
+                                    a_row_stride: group_a.row_stride,
+                                    a_col_stride: group_a.col_stride,
                                     b_lies: Lies::Padded,
                                     c: to,
                                     c_row_stride: to_row_stride,
@@ -178,7 +172,7 @@ impl<S: Simd> Loops<'_, S> {
     /// that the second-level cache holds. A is read and copied a few times less: on a Zen 3, 4096×512×4096 with A transposed takes 1.6 times as long without groups, 512×4096×4096 1.16 times.
     #[inline(always)]
     fn in_groups(&self, near_cols: usize) -> bool {
-        self.low() && self.k >= GROUP_K && self.n >= GROUP_COLS && self.n > near_cols
+        self.low() && has_groups(self.k, self.n) && self.n > near_cols
     }
 
     /// Copies columns `block` of A, as far as they belong to the `tiles` (first row, number of rows) that are `rows` together: those of a tile `stride` elements apart, those of the next `apart` elements
@@ -197,7 +191,7 @@ impl<S: Simd> Loops<'_, S> {
     ) {
         // Each column may lie on a page of its own: all its rows are read while that is at hand, of as few columns at a time as a set of the first-level cache has lines.
         const COLS: usize = 8;
-        const LINE: usize = 16;
+        debug_assert!(self.a.row_stride == 1);
         for p in block.clone().step_by(COLS) {
             let cols = COLS.min(block.end - p);
             for next in p + COLS..p + 2 * COLS {

@@ -4,7 +4,7 @@ use super::super::blocking::{
     Form, K_BLOCK, MAX_LANES, PAGE, copying_rows, equal_height, pages_apart, rows_collide, rows_pages_apart,
     rows_share_sets, stores_keep_up, stream_rows, tile_rows, tile_width, widest,
 };
-use super::super::scratch::{GROUP_COLS, GROUP_K};
+use super::super::scratch::has_groups;
 use super::super::short::is_short;
 use super::Loops;
 use crate::caches::{second_level_bytes, third_level_bytes};
@@ -54,7 +54,7 @@ impl Prepacked {
         let tiles = |count: usize| m >= count * tile_rows(S::TILE_ROWS, 2);
         match () {
             () if !is_low::<S>() => Prepacked::AsTheyLie,
-            () if n >= GROUP_COLS && (k >= K_BLOCK && tiles(FEW) || k >= GROUP_K && tiles(MANY)) => Prepacked::Joined,
+            () if has_groups(k, n) && (tiles(MANY) || k >= K_BLOCK && tiles(FEW)) => Prepacked::Joined,
             () if tiles(MANY) => Prepacked::AsPlain,
             () => Prepacked::AsTheyLie,
         }
