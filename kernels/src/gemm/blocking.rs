@@ -130,6 +130,8 @@ pub(super) enum Form {
     Flat,
     /// A vector wide.
     Narrow,
+    /// Two vectors wide, and a last one by itself: as tall as those allow, whatever the number of vectors.
+    Pairs,
 }
 
 /// Elements of a B that stays in the first-level cache while rows of A and C pass: three quarters of the smaller one.
@@ -230,6 +232,7 @@ pub(super) fn tile_width<S: Simd>(tiling: Tiling, cols: usize) -> usize {
     let has_three = tile_rows(S::TILE_ROWS, 3) > 0;
     match form {
         Form::Narrow => return 1,
+        Form::Pairs => return vectors.min(2),
         Form::Flat | Form::Low if has_three => {
             return match vectors {
                 1..=4 => vectors,
@@ -393,7 +396,7 @@ mod tests {
         assert_eq!(k_block_len(784), 392);
     }
 
-    const FORMS: [Form; 4] = [Form::Large, Form::Low, Form::Flat, Form::Narrow];
+    const FORMS: [Form; 5] = [Form::Large, Form::Low, Form::Flat, Form::Narrow, Form::Pairs];
 
     /// Panels of each width, asked for one after the other.
     fn counted<S: Simd>(tiling: Tiling, cols: usize) -> Panels {

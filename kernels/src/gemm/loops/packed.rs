@@ -60,7 +60,9 @@ impl<S: Simd> Loops<'_, S> {
             () => Copied::Not,
         };
         let tallest = if copied == Copied::Rows { stay } else { stay.min(self.tallest()) };
-        let tiling = Tiling { rows: self.m, tallest, padded: true, form: Form::Large };
+        // (A panel of three vectors, at whichever end of columns that stay near, would lower the tiles of all.)
+        let form = if groups { Form::Pairs } else { Form::Large };
+        let tiling = Tiling { rows: self.m, tallest, padded: true, form };
         // 1. Blocks of columns: a packed block of B.
         for jc in (0..self.n).step_by(max_nc) {
             let nc = max_nc.min(self.n - jc);
