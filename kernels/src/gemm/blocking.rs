@@ -70,15 +70,18 @@ pub(super) const fn copying_rows<S: Simd>() -> usize {
 /// from near in rows that collide.
 ///
 /// With the longest vectors, a tile that asks for rows of B overtakes the stream as soon as it can be made. With the smaller first-level cache, panels of a B from the
-/// third-level one do so before (on a Zen 4 6×1000×1000 68 → 93% of the peak, 6×784×512 73 → 91, with AVX2 12×500×2000 76 → 90).
-pub(super) fn stream_rows<S: Simd>(slow: bool) -> usize {
+/// third-level one do so before (on a Zen 4 6×1000×1000 68 → 93% of the peak, 6×784×512 73 → 91, with AVX2 12×500×2000 76 → 90); as soon as that if they `come_soon`.
+pub(super) fn stream_rows<S: Simd>(slow: bool, come_soon: bool) -> usize {
     const MOST_IF_SLOW: usize = 10;
     const MOST_IF_STORES_WAIT: usize = 2;
     match () {
         () if S::LANES == MAX_LANES && slow => MOST_IF_SLOW,
         () if S::LANES == MAX_LANES && stores_keep_up::<S>() => copying_rows::<S>() - 1,
         () if S::LANES == MAX_LANES => MOST_IF_STORES_WAIT,
-        () if registers::<S>() == 16 && !slow && first_level_is_smaller() => S::TILE_ROWS.two,
+        () if registers::<S>() == 16 && !slow && first_level_is_smaller() => match come_soon {
+            true => copying_rows::<S>(),
+            false => S::TILE_ROWS.two,
+        },
         () => STREAM_ROWS,
     }
 }
