@@ -164,12 +164,11 @@ impl<S: Simd> Loops<'_, S> {
         }
     }
 
-    /// Whether rows of a far B are so surely in the third-level cache, and so well spread over the sets of the nearer ones, that they arrive before a tile that asks for them wants them. (4×500×400 and
-    /// 6×1000×1000 take .7 to .85 of a stream's time on a Zen 3, 6×1500×1900 twice.)
+    /// Whether rows of a far B are so well spread over the sets of the nearer caches, and lie on so few pages, that they arrive before a tile that asks for them wants them. (4×500×400, 6×1000×1000 and
+    /// 5×900×3000 take .7 to .85 of a stream's time on a Zen 3, 6×1500×1900 twice.)
     #[inline(always)]
     fn comes_soon(&self) -> bool {
-        self.k.saturating_mul(self.b.row_stride) <= third_level_bytes() / 16 * 3 / size_of::<f32>()
-            && !rows_share_sets(self.b.row_stride)
+        !rows_share_sets(self.b.row_stride) && !self.on_many_pages()
     }
 
     /// Whether one tile has all rows and columns of C and no other columns lie between its rows of B, so that reading B as it lies is reading it from end to end.
@@ -399,13 +398,17 @@ impl<S: Simd> Loops<'_, S> {
                     && !(self.low() && self.panels_return()))
     }
 
-    /// Whether low tiles, which want a row of B every few cycles, would wait for panels of a far B: A takes much of the second-level cache between two of them, or their rows lie on more pages than the processor
-    /// keeps the addresses of (1536 to 3072, of which half may be another tenant's).
+    /// Whether low tiles, which want a row of B every few cycles, would wait for panels of a far B: A takes much of the second-level cache between two of them, or their rows lie on too many pages.
     #[inline(always)]
     fn panels_return(&self) -> bool {
+        self.a_len() >= second_level_bytes() / 8 * 5 / size_of::<f32>() || self.on_many_pages()
+    }
+
+    /// Whether the rows of a panel lie on more pages than the processor keeps the addresses of: 1536 to 3072, of which half may be another tenant's.
+    #[inline(always)]
+    fn on_many_pages(&self) -> bool {
         const MOST_PAGES: usize = 1400;
-        self.a_len() >= second_level_bytes() / 8 * 5 / size_of::<f32>()
-            || self.k.saturating_mul(self.b.row_stride.min(PAGE)) / PAGE > MOST_PAGES
+        self.k.saturating_mul(self.b.row_stride.min(PAGE)) / PAGE > MOST_PAGES
     }
 
     /// Whether rows of a near B begin within cache lines, of which a panel then has a part of one more, and low tiles of nearly all their rows want another every few cycles: those that come from the second-level
