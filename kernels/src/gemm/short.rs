@@ -22,24 +22,35 @@ const fn short_width<S: Simd>(k: usize) -> usize {
 /// The most rows that [`together`] ever is.
 const MOST_TOGETHER: usize = 8;
 
-/// Rows whose sums are made side by side by a panel of `k` rows of `width` vectors. Chains so long that the machine does not see far enough ahead to work at
-/// eight of them take turns, as many as registers are left for.
-const fn together<S: Simd>(k: usize, width: usize) -> usize {
-    let alone = if registers::<S>() > 16 { 12 } else { 8 };
+/// Rows whose sums are made side by side by a panel of `k` rows of `width` vectors, if there are `many` or not. Chains so long that the machine does not see far enough ahead to work at
+/// eight of them take turns: as many as registers are left for, or, where these are few, a number that divides usual numbers of rows, as the last ones are made with some before them.
+const fn together<S: Simd>(k: usize, width: usize, many: bool) -> usize {
+    let few_registers = registers::<S>() == 16;
+    let alone = if few_registers { 7 } else { 12 };
     if width > 1 || k <= alone || k + 2 > registers::<S>() {
         return 1;
     }
-    let left = registers::<S>() - 1 - k;
-    if left < MOST_TOGETHER { left } else { MOST_TOGETHER }
+    match registers::<S>() - 1 - k {
+        MOST_TOGETHER.. => MOST_TOGETHER,
+        7 if few_registers => MOST_TOGETHER / 2,
+        _ if few_registers && !many => MOST_TOGETHER / 2,
+        left => left,
+    }
 }
 
+/// Many rows, for [`together`].
+const MANY_ROWS: usize = 48;
+
 /// Whether a product is best computed so: its sums are short, and there are rows of A enough to make up for the panel's way to the registers. (A panel of
-/// one vector writes C in pieces of lines, which takes time where its rows fall into few sets of the first-level cache.) `c_row_stride` is that of C. `turns`: A lies in rows that may take turns, C is near.
+/// one vector writes C in pieces of lines, which takes time where its rows fall into few sets of the first-level cache: into fewer, where registers are few.) `c_row_stride` is that of C. `turns`: A lies in rows that may take turns, C is near.
 #[inline(always)]
 pub(super) fn is_short<S: Simd>(m: usize, k: usize, n: usize, turns: bool, c_row_stride: usize) -> bool {
     let several = n > S::LANES;
     let (most_for_one, collide) = match () {
         () if !several => (registers::<S>() - 5, rows_collide(c_row_stride)),
+        () if k <= SHORT_FOR_ONE && registers::<S>() == 16 && m >= LEAST_ROWS_IN_TURNS => {
+            (SHORT_FOR_ONE, rows_share_sets(c_row_stride))
+        }
         () if k <= SHORT_FOR_ONE => (SHORT_FOR_ONE, rows_collide(c_row_stride)),
         // Many rows that take turns pay with few registers, where tiles are small and a round of theirs takes more instructions.
         () if registers::<S>() == 16 && turns && m >= LEAST_ROWS_IN_TURNS => (SHORT[1], rows_share_sets(c_row_stride)),
@@ -96,7 +107,7 @@ impl Short {
     #[inline(always)]
     unsafe fn run_as<S: Simd, const K: usize, const NV: usize>(&self, simd: S) {
         // (How A lies makes a difference to rows that take turns.)
-        if const { together::<S>(K, NV) > 1 } && self.a.col_stride != 1 {
+        if const { together::<S>(K, NV, true) > 1 } && self.a.col_stride != 1 {
             simd.vectorize(Panel::<K, NV, false>(self))
         } else {
             simd.vectorize(Panel::<K, NV, true>(self))
@@ -145,22 +156,19 @@ impl<const K: usize, const NV: usize, const A_ALONG: bool> Kernel for Panel<'_, 
                     row[v] = if whole { simd.load(from) } else { simd.load_first(from, last) };
                 }
             }
-            let (mut a, mut left) = (a, rows);
-            let turns = const { together::<S>(K, NV) };
-            if const { together::<S>(K, NV) > 1 } && rows >= turns {
-                while left >= turns {
-                    sum_together::<S, K, NV, A_ALONG>(simd, a, &panel, last, c, c_row_stride);
-                    (a, c) = (a.at(turns, 0), c.wrapping_add(turns * c_row_stride));
-                    left -= turns;
+            if const { together::<S>(K, NV, true) > 1 } {
+                macro_rules! turns {
+                    ($($rows:literal)*) => {
+                        match if rows < MANY_ROWS { together::<S>(K, NV, false) } else { together::<S>(K, NV, true) } {
+                            // (Not where half of them would be made again.)
+                            $($rows if const { takes_turns::<S>(K, NV, $rows) } && (rows == $rows || rows >= 2 * $rows) => {
+                                return sum_in_turns::<S, K, NV, A_ALONG, $rows>(simd, rows, a, &panel, last, c, c_row_stride);
+                            })*
+                            _ => {}
+                        }
+                    };
                 }
-                if left > 0 {
-                    // The last rows with some before them, whose sums are made again.
-                    let back = turns - left;
-                    a.ptr = a.ptr.wrapping_sub(back * a.row_stride);
-                    c = c.wrapping_sub(back * c_row_stride);
-                    sum_together::<S, K, NV, A_ALONG>(simd, a, &panel, last, c, c_row_stride);
-                }
-                return;
+                turns!(4 5 6 7 8);
             }
             let mut columns = [a.ptr; K];
             for (p, column) in columns.iter_mut().enumerate() {
@@ -183,12 +191,41 @@ impl<const K: usize, const NV: usize, const A_ALONG: bool> Kernel for Panel<'_, 
     }
 }
 
-/// The sums of as many rows of A as [`together`] says.
+/// Whether a panel makes the sums of so many rows side by side.
+const fn takes_turns<S: Simd>(k: usize, width: usize, rows: usize) -> bool {
+    rows == together::<S>(k, width, false) || rows == together::<S>(k, width, true)
+}
+
+/// The sums of `rows` rows of A, `ROWS` at a time; of the last with some before them, whose sums are made again.
+///
+/// # Safety
+/// As [`sum_together`], for `rows` rows, of which there are `ROWS` at least.
+#[inline(always)]
+unsafe fn sum_in_turns<S: Simd, const K: usize, const NV: usize, const A_ALONG: bool, const ROWS: usize>(
+    simd: S,
+    rows: usize,
+    a: Operand,
+    panel: &[[S::F; NV]; K],
+    last: usize,
+    c: *mut f32,
+    c_row_stride: usize,
+) {
+    let mut row = 0;
+    while row < rows {
+        let begin = row.min(rows - ROWS);
+        let c = c.wrapping_add(begin * c_row_stride);
+        // SAFETY: the caller's promise.
+        unsafe { sum_together::<S, K, NV, A_ALONG, ROWS>(simd, a.at(begin, 0), panel, last, c, c_row_stride) }
+        row += ROWS;
+    }
+}
+
+/// The sums of `ROWS` rows of A.
 ///
 /// # Safety
 /// Those rows are readable for `K` elements, and those of `c` writable for `NV` vectors, of the last as far as `last`.
 #[inline(always)]
-unsafe fn sum_together<S: Simd, const K: usize, const NV: usize, const A_ALONG: bool>(
+unsafe fn sum_together<S: Simd, const K: usize, const NV: usize, const A_ALONG: bool, const ROWS: usize>(
     simd: S,
     a: Operand,
     panel: &[[S::F; NV]; K],
@@ -196,11 +233,10 @@ unsafe fn sum_together<S: Simd, const K: usize, const NV: usize, const A_ALONG: 
     mut c: *mut f32,
     c_row_stride: usize,
 ) {
-    let rows = const { together::<S>(K, NV) };
-    let mut sums = [[simd.splat(0.0); NV]; MOST_TOGETHER];
+    let mut sums = [[simd.splat(0.0); NV]; ROWS];
     // Rows from their beginnings, or column by column.
-    let mut beginnings = [a.ptr; MOST_TOGETHER];
-    for (i, beginning) in beginnings.iter_mut().enumerate().take(rows) {
+    let mut beginnings = [a.ptr; ROWS];
+    for (i, beginning) in beginnings.iter_mut().enumerate() {
         *beginning = a.at(i, 0).ptr;
     }
     let mut column = a.ptr;
@@ -210,7 +246,7 @@ unsafe fn sum_together<S: Simd, const K: usize, const NV: usize, const A_ALONG: 
             if p > 0 {
                 column = column.wrapping_add(a.col_stride);
             }
-            for (i, sums) in sums.iter_mut().enumerate().take(rows) {
+            for (i, sums) in sums.iter_mut().enumerate() {
                 let from = if const { A_ALONG } {
                     beginnings[i].wrapping_add(p)
                 } else {
@@ -222,7 +258,7 @@ unsafe fn sum_together<S: Simd, const K: usize, const NV: usize, const A_ALONG: 
                 }
             }
         });
-        for sums in sums.iter().take(rows) {
+        for sums in &sums {
             store_sums(simd, sums, last, c);
             c = c.wrapping_add(c_row_stride);
         }
