@@ -208,13 +208,16 @@ impl<S: Simd> Loops<'_, S> {
     }
 
     /// Whether panels would read rows of B in pieces, for so few rows of A that pieces cost more time than the way of the sums. (Two pieces do not, unless there are 16 registers and one row or two: a stream of
-    /// 1×784×128 or 2×500×88 takes .8 of their time on a Zen 3.)
+    /// 1×784×128 or 2×500×88 takes .8 of their time on a Zen 3. But sums of so few terms that few pass at a time do: 2×11×1000 and 3×15×1000 take .8 of the time in panels there.)
     #[inline(always)]
     fn pieces_cost(&self) -> bool {
         const LEAST_COLS: usize = 128;
+        const LEAST_K_IF_FEW_REGISTERS: usize = 16;
+        let few_registers = registers::<S>() == 16;
         let panel = widest(&S::TILE_ROWS.widest, self.m) * S::LANES;
         match self.m {
-            1 | 2 if registers::<S>() == 16 => self.n > panel,
+            1..=3 if few_registers && self.k < LEAST_K_IF_FEW_REGISTERS => false,
+            1 | 2 if few_registers => self.n > panel,
             1 => self.n > panel.max(LEAST_COLS),
             2 | 3 => self.n > 2 * panel,
             _ => false,
