@@ -70,7 +70,8 @@ pub(super) const fn copying_rows<S: Simd>() -> usize {
 /// from near in rows that collide.
 ///
 /// With the longest vectors, a tile that asks for rows of B overtakes the stream as soon as it can be made. With the smaller first-level cache, panels of a B from the
-/// third-level one do so before (on a Zen 4 6×1000×1000 68 → 93% of the peak, 6×784×512 73 → 91, with AVX2 12×500×2000 76 → 90); as soon as that if they `come_soon`.
+/// third-level one do so before (on a Zen 4 6×1000×1000 68 → 93% of the peak, 6×784×512 73 → 91, with AVX2 12×500×2000 76 → 90); tiles of four rows already where they
+/// `come_soon`.
 pub(super) fn stream_rows<S: Simd>(slow: bool, come_soon: bool) -> usize {
     const MOST_IF_SLOW: usize = 10;
     const MOST_IF_STORES_WAIT: usize = 2;

@@ -160,8 +160,8 @@ impl<const K: usize, const NV: usize, const A_ALONG: bool> Kernel for Panel<'_, 
                 macro_rules! turns {
                     ($($rows:literal)*) => {
                         match if rows < MANY_ROWS { together::<S>(K, NV, false) } else { together::<S>(K, NV, true) } {
-                            // (Not where half of them would be made again.)
-                            $($rows if const { takes_turns::<S>(K, NV, $rows) } && (rows == $rows || rows >= 2 * $rows) => {
+                            // (With few registers, not where nearly half of them might be made again.)
+                            $($rows if const { takes_turns::<S>(K, NV, $rows) } && rows >= $rows && (registers::<S>() > 16 || rows == $rows || rows >= 2 * $rows) => {
                                 return sum_in_turns::<S, K, NV, A_ALONG, $rows>(simd, rows, a, &panel, last, c, c_row_stride);
                             })*
                             _ => {}
