@@ -7,11 +7,11 @@ use crate::simd::{Kernel, Simd};
 
 /// The longest sums whose factors in B are kept in registers: where B is one vector wide, and where it is wider.
 const SHORT: [usize; 2] = [26, 11];
-/// The longest for which panels of one vector are worth it where there are several, and rows do not take turns: each multiply-add loads an element of A.
+/// The longest for which panels of one vector are worth it where there are several, whatever the number of rows: each multiply-add loads an element of A.
 const SHORT_FOR_ONE: usize = 8;
 
-/// The fewest rows of A that make up for longer sums.
-const LEAST_ROWS_IN_TURNS: usize = 16;
+/// The fewest rows of A that make up for longer sums, and that want rows of C spread over more sets.
+const LEAST_ROWS: usize = 16;
 
 /// The most vectors of a panel whose `k` rows fit the registers beside a row of sums, an element of A and one more.
 const fn short_width<S: Simd>(k: usize) -> usize {
@@ -23,11 +23,11 @@ const fn short_width<S: Simd>(k: usize) -> usize {
 const MOST_TOGETHER: usize = 8;
 
 /// Rows whose sums are made side by side by a panel of `k` rows of `width` vectors, if there are `many` or not. Chains so long that the machine does not see far enough ahead to work at
-/// eight of them take turns: as many as registers are left for, or, where these are few, a number that divides usual numbers of rows, as the last ones are made with some before them.
+/// eight of them take turns: as many as registers are left for. Where registers are few, it is four, which divides usual numbers of rows (the last ones are made with some before them), unless there are many rows and five or six registers.
 const fn together<S: Simd>(k: usize, width: usize, many: bool) -> usize {
     let few_registers = registers::<S>() == 16;
-    let alone = if few_registers { 7 } else { 12 };
-    if width > 1 || k <= alone || k + 2 > registers::<S>() {
+    let (alone, longest) = if few_registers { (7, SHORT[1]) } else { (12, SHORT[0]) };
+    if width > 1 || k <= alone || k > longest {
         return 1;
     }
     match registers::<S>() - 1 - k {
@@ -38,22 +38,21 @@ const fn together<S: Simd>(k: usize, width: usize, many: bool) -> usize {
     }
 }
 
-/// Many rows, for [`together`].
+/// Rows that are many, for [`together`].
 const MANY_ROWS: usize = 48;
 
 /// Whether a product is best computed so: its sums are short, and there are rows of A enough to make up for the panel's way to the registers. (A panel of
-/// one vector writes C in pieces of lines, which takes time where its rows fall into few sets of the first-level cache: into fewer, where registers are few.) `c_row_stride` is that of C. `turns`: A lies in rows that may take turns, C is near.
+/// one vector writes C in pieces of lines, which takes time where its rows fall into few sets of the first-level cache; with few registers and many rows into an eighth of them already.) `c_row_stride` is that of C. `turns`: A lies in rows that may take turns, C is near.
 #[inline(always)]
 pub(super) fn is_short<S: Simd>(m: usize, k: usize, n: usize, turns: bool, c_row_stride: usize) -> bool {
     let several = n > S::LANES;
     let (most_for_one, collide) = match () {
         () if !several => (registers::<S>() - 5, rows_collide(c_row_stride)),
-        () if k <= SHORT_FOR_ONE && registers::<S>() == 16 && m >= LEAST_ROWS_IN_TURNS => {
-            (SHORT_FOR_ONE, rows_share_sets(c_row_stride))
+        // Many rows pay with few registers also if sums take turns, where tiles are small and a round of theirs takes more instructions.
+        () if registers::<S>() == 16 && m >= LEAST_ROWS && (k <= SHORT_FOR_ONE || turns) => {
+            (SHORT[1], rows_share_sets(c_row_stride))
         }
         () if k <= SHORT_FOR_ONE => (SHORT_FOR_ONE, rows_collide(c_row_stride)),
-        // Many rows that take turns pay with few registers, where tiles are small and a round of theirs takes more instructions.
-        () if registers::<S>() == 16 && turns && m >= LEAST_ROWS_IN_TURNS => (SHORT[1], rows_share_sets(c_row_stride)),
         () => (0, false),
     };
     S::LANES > 1

@@ -1,8 +1,8 @@
 //! Operands copied block by block.
 
 use super::super::blocking::{
-    Form, MAX_LANES, MAX_NC, Panels, SUM_ROWS, Tiling, balanced, copying_rows, k_block_len, packed_cols, panels,
-    rows_collide, rows_that_stay, tile_rows,
+    Form, MAX_LANES, MAX_NC, Panels, SUM_ROWS, Tiling, balanced, copying_rows, equal_height, k_block_len, packed_cols,
+    panels, rows_collide, rows_that_stay, tile_rows,
 };
 use super::super::microkernel::{AHEAD, Ask, LINE, Lies, Tile, sum_tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
@@ -60,8 +60,9 @@ impl<S: Simd> Loops<'_, S> {
             () => Copied::Not,
         };
         let tallest = if copied == Copied::Rows { stay } else { stay.min(self.tallest()) };
-        // (A panel of three vectors, at whichever end of columns that stay near, would lower the tiles of all.)
-        let form = if groups { Form::Pairs } else { Form::Large };
+        // (A panel of three vectors, at whichever end of columns that stay near, would lower the tiles of all, if these are higher.)
+        let higher = equal_height::<S>(self.m) > tile_rows(S::TILE_ROWS, 3);
+        let form = if groups && higher { Form::Pairs } else { Form::Large };
         let tiling = Tiling { rows: self.m, tallest, padded: true, form };
         // 1. Blocks of columns: a packed block of B.
         for jc in (0..self.n).step_by(max_nc) {

@@ -5,6 +5,7 @@ use super::super::blocking::{
     rows_share_sets, stores_keep_up, stream_rows, tile_rows, tile_width, widest,
 };
 use super::super::microkernel::LINE;
+use super::super::packed::PANEL_COLS;
 use super::super::scratch::has_groups;
 use super::super::short::is_short;
 use super::Loops;
@@ -39,7 +40,7 @@ pub(super) enum Way {
 pub(super) enum Prepacked {
     /// One after the other, as they lie: no other columns between their rows, no part of a vector at their ends.
     AsTheyLie,
-    /// One after the other, each as if it were any matrix: copied where that pays.
+    /// One after the other, each as if it were any matrix: copied, or streamed, where that pays.
     AsPlain,
     /// Together, copied in blocks of `k`.
     Joined,
@@ -47,19 +48,20 @@ pub(super) enum Prepacked {
 
 impl Prepacked {
     /// What is fastest for a product of this shape. A few low tiles read panels as they lie; more want the parts of a row of B, a vector or two, side by side. (On a Zen 3, 64×784×128 takes 1.3 times
-    /// as long without that, 512×4096×4096 1.9 times.) Past one row to three panels stream, as far as the third-level cache surely holds them (1×784×512 1.2 to 1.3 times as fast).
+    /// as long without that, 512×4096×4096 1.9 times.) One row of A or two have panels stream past, as any
+    /// matrix does, while the third-level cache surely holds all of them (1×784×512 1.15 to 1.3 times as fast).
     #[inline(always)]
     pub fn of<S: Simd>(m: usize, k: usize, n: usize) -> Prepacked {
         const FEW: usize = 2;
         const MANY: usize = 8;
-        const MOST_IN_STREAM: usize = 3;
-        // (Of shorter panels the first-level cache has room for all rows.)
-        const LEAST_K_IN_STREAM: usize = 64;
+        const MOST_IN_STREAM: usize = 2;
+        // (Of shorter panels the smaller first-level cache has room for all rows.)
+        const MOST_K_NEAR: usize = TWICE_FIRST_LEVEL / 2 / size_of::<f32>() / PANEL_COLS;
         let tiles = |count: usize| m >= count * tile_rows(S::TILE_ROWS, 2);
         let streams = || {
             m <= MOST_IN_STREAM
-                && k >= LEAST_K_IN_STREAM
-                && n > widest(&S::TILE_ROWS.widest, m) * S::LANES
+                && k > MOST_K_NEAR
+                && pieces_cost::<S>(m, k, n.min(PANEL_COLS))
                 && k.saturating_mul(n) <= third_level_bytes() / 8 / size_of::<f32>()
         };
         match () {
@@ -82,6 +84,24 @@ const TWICE_FIRST_LEVEL: usize = 1 << 16;
 #[inline(always)]
 pub(super) fn beyond_second_level() -> usize {
     second_level_bytes() / 2 * 3 / size_of::<f32>()
+}
+
+/// Whether panels would read rows of a near B in pieces, for so few rows of A that pieces cost more time than the way of the sums: two and more for one row, three and more for two rows or three; with 16 registers
+/// two for two rows already, and what is wider than a panel for one (a stream of 1×784×128 or 2×500×88 takes .8 of their time on a Zen 3), but none where sums are shorter than a few turns of a stream (2×11×1000 and 3×15×1000
+/// take .8 of the time in panels there).
+#[inline(always)]
+fn pieces_cost<S: Simd>(m: usize, k: usize, n: usize) -> bool {
+    const LEAST_COLS: usize = 128;
+    const LEAST_K_IF_FEW_REGISTERS: usize = 16;
+    let few_registers = registers::<S>() == 16;
+    let panel = widest(&S::TILE_ROWS.widest, m) * S::LANES;
+    match m {
+        1..=3 if few_registers && k < LEAST_K_IF_FEW_REGISTERS => false,
+        1 | 2 if few_registers => n > panel,
+        1 => n > panel.max(LEAST_COLS),
+        2 | 3 => n > 2 * panel,
+        _ => false,
+    }
 }
 
 /// [`Loops::low`]
@@ -170,15 +190,16 @@ impl<S: Simd> Loops<'_, S> {
         } else {
             self.comes_in()
                 && stores_keep_up::<S>()
-                && (self.pieces_cost() || self.m <= stream_rows::<S>(true, false) && self.panels_collide())
+                && (pieces_cost::<S>(self.m, self.k, self.n)
+                    || self.m <= stream_rows::<S>(true, false) && self.panels_collide())
         }
     }
 
-    /// Whether rows of a far B are so well spread over the sets of the nearer caches, and lie on so few pages, that they arrive before a tile that asks for them wants them. (4×500×400, 6×1000×1000 and
+    /// Whether rows of a far B are so well spread over the sets of the nearer caches, and lie on so few pages, that they arrive before a tile that asks for them wants them; and nothing else makes B worth a copy. (4×500×400, 6×1000×1000 and
     /// 5×900×3000 take .7 to .85 of a stream's time on a Zen 3, 6×1500×1900 twice.)
     #[inline(always)]
     fn comes_soon(&self) -> bool {
-        !rows_share_sets(self.b.row_stride) && !self.on_many_pages()
+        !rows_share_sets(self.b.row_stride) && !self.on_many_pages() && !self.a_waits() && !self.c_is_far()
     }
 
     /// Whether one tile has all rows and columns of C and no other columns lie between its rows of B, so that reading B as it lies is reading it from end to end.
@@ -205,23 +226,6 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     fn lines_share_sets(&self) -> bool {
         self.low() && self.far() && !self.vast() && rows_share_sets(self.b.row_stride) && !self.panels_collide()
-    }
-
-    /// Whether panels would read rows of B in pieces, for so few rows of A that pieces cost more time than the way of the sums. (Two pieces do not, unless there are 16 registers and one row or two: a stream of
-    /// 1×784×128 or 2×500×88 takes .8 of their time on a Zen 3. But sums of so few terms that few pass at a time do: 2×11×1000 and 3×15×1000 take .8 of the time in panels there.)
-    #[inline(always)]
-    fn pieces_cost(&self) -> bool {
-        const LEAST_COLS: usize = 128;
-        const LEAST_K_IF_FEW_REGISTERS: usize = 16;
-        let few_registers = registers::<S>() == 16;
-        let panel = widest(&S::TILE_ROWS.widest, self.m) * S::LANES;
-        match self.m {
-            1..=3 if few_registers && self.k < LEAST_K_IF_FEW_REGISTERS => false,
-            1 | 2 if few_registers => self.n > panel,
-            1 => self.n > panel.max(LEAST_COLS),
-            2 | 3 => self.n > 2 * panel,
-            _ => false,
-        }
     }
 
     /// Whether B lies as the caller laid it, and comes from beyond the first-level cache.
@@ -424,13 +428,12 @@ impl<S: Simd> Loops<'_, S> {
         self.k.saturating_mul(self.b.row_stride.min(PAGE)) / PAGE > MOST_PAGES
     }
 
-    /// Whether rows of a near B begin within cache lines, of which a panel then has a part of one more, and low tiles of nearly all their rows want another every few cycles: those that come from the second-level
+    /// Whether rows of a near B begin at different places of cache lines, so that a panel has a part of one more, and low tiles of nearly all their rows want another every few cycles: those that come from the second-level
     /// cache are late unless they are asked for. (On a Zen 3 18×128×612 takes .8 of the time so, and 18×128×608 as long.)
     #[inline(always)]
     fn begins_within_lines(&self) -> bool {
         const LEAST_K: usize = 48;
         self.low()
-            && !self.packed
             && !self.far()
             && self.k >= LEAST_K
             && self.b_bytes() >= TWICE_FIRST_LEVEL
