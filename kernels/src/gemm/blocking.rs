@@ -60,6 +60,11 @@ pub(super) const fn registers<S: Simd>() -> usize {
     if S::TILE_ROWS.two > 6 { 32 } else { 16 }
 }
 
+/// Whether there are no more than 16.
+pub(super) const fn few_registers<S: Simd>() -> bool {
+    registers::<S>() == 16
+}
+
 /// The fewest rows of a tile of two vectors that copies the rows of B that it reads: what the tallest leaves when [`balanced`] with another.
 /// (More rows than any tile has where vectors are single elements, which need no copy.)
 pub(super) const fn copying_rows<S: Simd>() -> usize {
@@ -79,7 +84,7 @@ pub(super) fn stream_rows<S: Simd>(slow: bool, come_soon: bool) -> usize {
         () if S::LANES == MAX_LANES && slow => MOST_IF_SLOW,
         () if S::LANES == MAX_LANES && stores_keep_up::<S>() => copying_rows::<S>() - 1,
         () if S::LANES == MAX_LANES => MOST_IF_STORES_WAIT,
-        () if registers::<S>() == 16 && !slow && first_level_is_smaller() => match come_soon {
+        () if few_registers::<S>() && !slow && first_level_is_smaller() => match come_soon {
             true => copying_rows::<S>(),
             false => S::TILE_ROWS.two,
         },
@@ -171,7 +176,7 @@ impl Tiling {
     #[inline(always)]
     pub fn tile_rows<S: Simd>(self, width: usize) -> usize {
         let rows = tile_rows(S::TILE_ROWS, width).min(self.tallest);
-        if self.form != Form::Flat || width == 1 || registers::<S>() == 16 {
+        if self.form != Form::Flat || width == 1 || few_registers::<S>() {
             return rows;
         }
         // (Eight sums would be no more than the chains that two multiply-adds a cycle need.)
@@ -207,10 +212,12 @@ fn has_smaller_first_level<S: Simd>() -> bool {
     S::LANES == MAX_LANES && first_level_is_smaller()
 }
 
+/// The smaller of the two sizes of first-level caches that there are, in bytes.
+pub(super) const SMALLER_FIRST_LEVEL: usize = 1 << 15;
+
 /// Whether the first-level cache is not the larger of the two sizes that there are.
 fn first_level_is_smaller() -> bool {
-    const SMALLER: usize = 1 << 15;
-    first_level_bytes() <= SMALLER
+    first_level_bytes() <= SMALLER_FIRST_LEVEL
 }
 
 /// The widest tile for what remains of a row of C, `cols` columns.
@@ -221,7 +228,7 @@ fn first_level_is_smaller() -> bool {
 pub(super) fn tile_width<S: Simd>(tiling: Tiling, cols: usize) -> usize {
     let Tiling { rows, padded, form, .. } = tiling;
     // (With few registers a tile of three vectors and one of the part take less time than two of two, of which one reads the part: masks cost something.)
-    let three_and_part = registers::<S>() == 16 && cols / S::LANES == 3 && rows > S::TILE_ROWS.two;
+    let three_and_part = few_registers::<S>() && cols / S::LANES == 3 && rows > S::TILE_ROWS.two;
     let whole = padded || rows <= S::PARTIAL_ROWS && !three_and_part;
     let vectors = if whole { cols.div_ceil(S::LANES) } else { cols / S::LANES }.max(1);
     let fits = |width: usize| rows <= tiling.tile_rows::<S>(width);

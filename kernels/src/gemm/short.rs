@@ -1,6 +1,6 @@
 //! The inner loop for short sums: a panel of B stays in registers, and rows of A pass by.
 
-use super::blocking::{registers, rows_collide, rows_share_sets};
+use super::blocking::{few_registers, registers, rows_collide, rows_share_sets};
 use super::each::each;
 use super::pack::Operand;
 use crate::simd::{Kernel, Simd};
@@ -25,15 +25,15 @@ const MOST_TOGETHER: usize = 8;
 /// Rows whose sums are made side by side by a panel of `k` rows of `width` vectors, if there are `many` or not. Chains so long that the machine does not see far enough ahead to work at
 /// eight of them take turns: as many as registers are left for. Where registers are few, it is four, which divides usual numbers of rows (the last ones are made with some before them), unless there are many rows and five or six registers.
 const fn together<S: Simd>(k: usize, width: usize, many: bool) -> usize {
-    let few_registers = registers::<S>() == 16;
-    let (alone, longest) = if few_registers { (7, SHORT[1]) } else { (12, SHORT[0]) };
+    let few = few_registers::<S>();
+    let (alone, longest) = if few { (7, SHORT[1]) } else { (12, SHORT[0]) };
     if width > 1 || k <= alone || k > longest {
         return 1;
     }
     match registers::<S>() - 1 - k {
         MOST_TOGETHER.. => MOST_TOGETHER,
-        7 if few_registers => MOST_TOGETHER / 2,
-        _ if few_registers && !many => MOST_TOGETHER / 2,
+        7 if few => MOST_TOGETHER / 2,
+        _ if few && !many => MOST_TOGETHER / 2,
         left => left,
     }
 }
@@ -49,7 +49,7 @@ pub(super) fn is_short<S: Simd>(m: usize, k: usize, n: usize, turns: bool, c_row
     let (most_for_one, collide) = match () {
         () if !several => (registers::<S>() - 5, rows_collide(c_row_stride)),
         // Many rows pay with few registers also if sums take turns, where tiles are small and a round of theirs takes more instructions.
-        () if registers::<S>() == 16 && m >= LEAST_ROWS && (k <= SHORT_FOR_ONE || turns) => {
+        () if few_registers::<S>() && m >= LEAST_ROWS && (k <= SHORT_FOR_ONE || turns) => {
             (SHORT[1], rows_share_sets(c_row_stride))
         }
         () if k <= SHORT_FOR_ONE => (SHORT_FOR_ONE, rows_collide(c_row_stride)),
@@ -158,9 +158,9 @@ impl<const K: usize, const NV: usize, const A_ALONG: bool> Kernel for Panel<'_, 
             if const { together::<S>(K, NV, true) > 1 } {
                 macro_rules! turns {
                     ($($rows:literal)*) => {
-                        match if rows < MANY_ROWS { together::<S>(K, NV, false) } else { together::<S>(K, NV, true) } {
+                        match together::<S>(K, NV, rows >= MANY_ROWS) {
                             // (With few registers, not where nearly half of them might be made again.)
-                            $($rows if const { takes_turns::<S>(K, NV, $rows) } && rows >= $rows && (registers::<S>() > 16 || rows == $rows || rows >= 2 * $rows) => {
+                            $($rows if const { takes_turns::<S>(K, NV, $rows) } && rows >= $rows && (!few_registers::<S>() || rows == $rows || rows >= 2 * $rows) => {
                                 return sum_in_turns::<S, K, NV, A_ALONG, $rows>(simd, rows, a, &panel, last, c, c_row_stride);
                             })*
                             _ => {}

@@ -1,6 +1,6 @@
 //! Which operand's rows the vectors run along: whichever way costs less, or some columns one way and the rest the other.
 
-use super::super::blocking::{multiplies_at_half_rate, registers, rows_collide};
+use super::super::blocking::{few_registers, multiplies_at_half_rate, rows_collide};
 use super::Loops;
 use crate::simd::Simd;
 
@@ -84,7 +84,7 @@ impl<S: Simd> Loops<'_, S> {
         let panels = (vectors / if across { 2 } else { CHAINS }).max(1);
         let waits = self.k.saturating_mul(QUARTERS * CHAINS).saturating_mul(panels);
         // With fewer registers and shorter vectors turning takes more instructions, and a load of an element beside each multiply-add leaves little time for others.
-        let few = registers::<S>() == 16;
+        let few = few_registers::<S>();
         let turn = if few { 2 * TURN_B } else { TURN_B };
         let (turn_b, on_the_way) = match across {
             false => (0, false),

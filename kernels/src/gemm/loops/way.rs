@@ -1,8 +1,8 @@
 //! The choice between the ways to compute a product: by where its operands are and how they lie, never by how the result should be rounded.
 
 use super::super::blocking::{
-    Form, K_BLOCK, MAX_LANES, PAGE, copying_rows, equal_height, pages_apart, registers, rows_collide, rows_pages_apart,
-    rows_share_sets, stores_keep_up, stream_rows, tile_rows, tile_width, widest,
+    Form, K_BLOCK, MAX_LANES, PAGE, SMALLER_FIRST_LEVEL, copying_rows, equal_height, few_registers, pages_apart,
+    rows_collide, rows_pages_apart, rows_share_sets, stores_keep_up, stream_rows, tile_rows, tile_width, widest,
 };
 use super::super::microkernel::LINE;
 use super::super::packed::PANEL_COLS;
@@ -56,7 +56,7 @@ impl Prepacked {
         const MANY: usize = 8;
         const MOST_IN_STREAM: usize = 2;
         // (Of shorter panels the smaller first-level cache has room for all rows.)
-        const MOST_K_NEAR: usize = TWICE_FIRST_LEVEL / 2 / size_of::<f32>() / PANEL_COLS;
+        const MOST_K_NEAR: usize = SMALLER_FIRST_LEVEL / size_of::<f32>() / PANEL_COLS;
         let tiles = |count: usize| m >= count * tile_rows(S::TILE_ROWS, 2);
         let streams = || {
             m <= MOST_IN_STREAM
@@ -77,9 +77,6 @@ impl Prepacked {
 /// Cycles from one line of a set of the first-level cache to the next that comes there.
 const FILL: usize = 12;
 
-/// Twice the smaller of the first-level caches that there are.
-const TWICE_FIRST_LEVEL: usize = 1 << 16;
-
 /// Elements of which the second-level cache does not keep much until they come again.
 #[inline(always)]
 pub(super) fn beyond_second_level() -> usize {
@@ -93,11 +90,10 @@ pub(super) fn beyond_second_level() -> usize {
 fn pieces_cost<S: Simd>(m: usize, k: usize, n: usize) -> bool {
     const LEAST_COLS: usize = 128;
     const LEAST_K_IF_FEW_REGISTERS: usize = 16;
-    let few_registers = registers::<S>() == 16;
     let panel = widest(&S::TILE_ROWS.widest, m) * S::LANES;
     match m {
-        1..=3 if few_registers && k < LEAST_K_IF_FEW_REGISTERS => false,
-        1 | 2 if few_registers => n > panel,
+        1..=3 if few_registers::<S>() && k < LEAST_K_IF_FEW_REGISTERS => false,
+        1 | 2 if few_registers::<S>() => n > panel,
         1 => n > panel.max(LEAST_COLS),
         2 | 3 => n > 2 * panel,
         _ => false,
@@ -231,8 +227,7 @@ impl<S: Simd> Loops<'_, S> {
     /// Whether B lies as the caller laid it, and comes from beyond the first-level cache.
     #[inline(always)]
     fn comes_in(&self) -> bool {
-        const FIRST_LEVEL: usize = 1 << 15;
-        !self.packed && self.b_bytes() > FIRST_LEVEL
+        !self.packed && self.b_bytes() > SMALLER_FIRST_LEVEL
     }
 
     /// Whether B comes from afar: the second-level cache cannot hold it.
@@ -279,7 +274,7 @@ impl<S: Simd> Loops<'_, S> {
                 && self.a.col_stride >= APART
                 && self.k >= LEAST_K
                 && self.n >= LEAST_COLS
-                && self.b_bytes() >= TWICE_FIRST_LEVEL
+                && self.b_bytes() >= 2 * SMALLER_FIRST_LEVEL
         };
         self.a.row_stride == 1
             && (pages_apart(self.a.col_stride) || scattered())
@@ -436,7 +431,7 @@ impl<S: Simd> Loops<'_, S> {
         self.low()
             && !self.far()
             && self.k >= LEAST_K
-            && self.b_bytes() >= TWICE_FIRST_LEVEL
+            && self.b_bytes() >= 2 * SMALLER_FIRST_LEVEL
             && !self.b.row_stride.is_multiple_of(LINE)
             && equal_height::<S>(self.m) + 1 >= tile_rows(S::TILE_ROWS, 2)
     }
