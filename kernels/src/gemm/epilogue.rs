@@ -103,11 +103,11 @@ impl Finish {
     }
 
     /// Operands of the shape of C that it reads beside C.
-    pub fn operands(&self) -> usize {
+    pub fn operands(&self) -> &[Operand] {
         match self {
-            Finish::Store | Finish::Bias { .. } | Finish::Accumulate { .. } => 0,
-            Finish::Backward { .. } => 1,
-            Finish::Update { update, .. } => update.states(),
+            Finish::Store | Finish::Bias { .. } | Finish::Accumulate { .. } => &[],
+            Finish::Backward { saved, .. } => core::slice::from_ref(saved),
+            Finish::Update { update, states } => &states[..update.states()],
         }
     }
 }

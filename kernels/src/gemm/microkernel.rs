@@ -119,7 +119,7 @@ impl Tile {
 
     /// Sums this tile and those that follow, each in the function that `sum` calls.
     #[inline(always)]
-    pub fn for_each(&mut self, sum: impl Fn(&Tile)) {
+    pub fn for_each(&mut self, mut sum: impl FnMut(&Tile)) {
         let mut left = self.times;
         loop {
             sum(self);

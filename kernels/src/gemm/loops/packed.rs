@@ -4,7 +4,7 @@ use super::super::blocking::{
     Form, MAX_LANES, MAX_NC, Panels, SUM_ROWS, Tiling, balanced, copying_rows, equal_height, k_block_len, packed_cols,
     panels, rows_collide, rows_that_stay, tile_rows,
 };
-use super::super::microkernel::{AHEAD, Ask, LINE, Lies, Tile, sum_tile};
+use super::super::microkernel::{AHEAD, Ask, LINE, Lies, Tile, inner_loop, sum_tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
 use super::super::packed::PANEL_COLS;
 use super::super::scratch::{GROUP_ROWS, Parts, a_row_len, has_groups, parts};
@@ -155,6 +155,7 @@ impl<S: Simd> Loops<'_, S> {
                                     cols,
                                     to: packed_b.wrapping_add(js * kc),
                                     first_panels,
+                                    asks_at: (last_block && self.asks_for_operands(kc)).then_some((row, jc + js)),
                                 };
                                 // SAFETY: the tiles lie inside the block, the block inside the product; the scratch has room for all columns of the block.
                                 unsafe { self.past_panels(tile, tiling, rows, index == 0, b) }
@@ -256,8 +257,16 @@ impl<S: Simd> Loops<'_, S> {
                 }
                 (tile.b, tile.b_stride) = (packed, panel);
                 tile.along(panel, panel * kc, times);
-                // SAFETY: the caller's promise.
-                unsafe { sum_tile(self.simd, rows, width, &mut tile) }
+                let sum = inner_loop(self.simd, rows, width, &tile);
+                let mut panel_start = start;
+                tile.for_each(|tile| {
+                    if let Some((row, first_col)) = b.asks_at {
+                        self.ask_for_operands(row, rows, first_col + panel_start, panel);
+                        panel_start += panel;
+                    }
+                    // SAFETY: the caller's promise.
+                    unsafe { sum(tile) }
+                });
             }
             let next = start + panel * times;
             if next >= b.cols {
@@ -275,4 +284,6 @@ struct PackedPart {
     cols: usize,
     to: *mut f32,
     first_panels: Panels,
+    /// Row and column of C of the first sum, if tiles ask for what the epilogue will read.
+    asks_at: Option<(usize, usize)>,
 }
