@@ -26,10 +26,11 @@ impl<'a> Weights<'a> {
         Weights { network, packed: &[] }
     }
 
-    fn layer(self, l: usize) -> Result<Factor<'a>, ShapeError> {
+    /// `isa`: what they were packed for.
+    fn layer(self, isa: Isa, l: usize) -> Result<Factor<'a>, ShapeError> {
         let layer = &self.network.layers()[l];
         Ok(match self.packed.get(l) {
-            Some(packed) => Factor::Packed(PackedMatrix::from_packed(packed, layer.inputs(), layer.outputs())?),
+            Some(packed) => Factor::Packed(PackedMatrix::from_packed(isa, packed, layer.inputs(), layer.outputs())?),
             None => Factor::Plain(Mat::new(
                 &self.network.parameters()[layer.weight_range()],
                 layer.inputs(),
@@ -191,7 +192,7 @@ impl Buffers {
         let mut product = |l: usize, x: Mat<'_>, y: MatMut<'_>, activation: Activation| {
             let layer = &network.layers()[l];
             let bias = &network.parameters()[layer.bias_range()];
-            products.run(x, weights.layer(l)?, y, Epilogue::Bias { bias, activation })
+            products.run(x, weights.layer(isa, l)?, y, Epilogue::Bias { bias, activation })
         };
         let Some((last, hidden)) = network.layers().split_last() else { return Ok(()) };
         for (l, layer) in hidden.iter().enumerate() {

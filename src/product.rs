@@ -97,7 +97,7 @@ impl Factor<'_> {
     fn col_unit(&self) -> usize {
         match self {
             Factor::Plain(_) => 2 * LINE,
-            Factor::Packed(_) => PackedMatrix::PANEL_COLS,
+            Factor::Packed(matrix) => matrix.panel_cols(),
         }
     }
 
@@ -414,8 +414,8 @@ mod tests {
         // Outer products: rows.
         assert_eq!(cut((600, 1, 1000), 32, 1, 2), Cut::Rows(300));
         // A row by packed weights of one panel is not cut; ten classes of 40 rows are three vectors high.
-        assert_eq!(most_parts(1, 128, PackedMatrix::PANEL_COLS), 1);
-        assert_eq!(most_parts(1, 129, PackedMatrix::PANEL_COLS), 2);
+        assert_eq!(most_parts(1, 128, 128), 1);
+        assert_eq!(most_parts(1, 129, 128), 2);
         assert_eq!(most_parts(40, 10, 32), 3);
         for (m, n) in [(1, 1), (1, 100), (3, 31), (100, 1), (17, 33)] {
             for parts in 2..9 {

@@ -1,5 +1,6 @@
 //! Blocked matrix product with a fused epilogue.
 
+mod abreast;
 mod across;
 mod blocking;
 mod each;

@@ -1,5 +1,6 @@
 //! The loops around the microkernel: what they share. The choice between them is in `way`.
 
+mod abreast;
 mod in_place;
 mod order;
 mod packed;
@@ -13,15 +14,16 @@ mod way;
 
 pub(super) use small::{Operands, Small, SmallPlan, Steps};
 
+use super::abreast::panels_abreast;
 use super::blocking::{Form, MAX_LANES, Panels, Tiling, form, panels};
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::microkernel::{Ask, LINE};
 use super::pack::Operand;
-use super::packed::{PANEL_COLS, PackedMatrix, panel_stride};
+use super::packed::{PackedMatrix, is_in_pairs, panel_stride};
 use crate::caches::second_level_bytes;
 use crate::matrix::{Mat, MatMut};
 use crate::simd::{Kernel, Simd};
-use way::{Prepacked, Way, beyond_second_level};
+use way::{Way, beyond_second_level};
 
 /// A checked product. Its views stay where the caller made them: a copy would be read before the caller's stores of half its width reach the
 /// cache, and wait for them.
@@ -77,43 +79,36 @@ impl Kernel for &mut Product<'_, '_> {
             ..operand
         };
         let a = single(a, m, k);
-        let prepacked = match b {
-            Factor::Plain(_) => None,
-            Factor::Packed(_) => Some(Prepacked::of::<S>(m, k, n)),
-        };
-        let panel_cols = match prepacked {
-            None | Some(Prepacked::Joined) => n,
-            Some(_) => PANEL_COLS,
-        };
-        for jc in (0..n).step_by(panel_cols) {
-            let cols = panel_cols.min(n - jc);
-            let b = match b {
-                Factor::Plain(b) => single(Operand::of(b), k, n),
+        let part = |col: usize, cols: usize, in_pairs: bool| {
+            let (b, packed) = match b {
+                Factor::Plain(b) => (single(Operand::of(b), k, n), false),
                 Factor::Packed(b) => {
-                    Operand { ptr: b.as_ptr().wrapping_add(jc * k), row_stride: panel_stride(cols), col_stride: 1 }
+                    let (ptr, row_stride) = (b.as_ptr().wrapping_add(col * k), panel_stride(cols.min(b.panel_cols())));
+                    (Operand { ptr, row_stride, col_stride: 1 }, !in_pairs)
                 }
             };
-            let whole = Loops {
-                simd,
-                m,
-                k,
-                n: cols,
-                a,
-                b,
-                c,
-                finish,
-                row: 0,
-                col: jc,
-                turned: false,
-                packed: prepacked == Some(Prepacked::AsTheyLie),
-                joined: prepacked == Some(Prepacked::Joined),
-                scratch,
-                used: 0,
-            };
-            let parts = if whole.joined { [Some(whole), None] } else { whole.divided() };
-            for part in parts.iter().flatten() {
-                // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C and the states are lent mutably, and the
-                // scratch has the length for either order.
+            let (row, turned, used) = (0, false, 0);
+            Loops { simd, m, k, n: cols, a, b, c, finish, row, col, turned, packed, in_pairs, scratch, used }
+        };
+        // 1. Panels as wide as a tile together, but for a last one that is better turned; other panels one by one.
+        let (panel_cols, together) = match b {
+            Factor::Plain(_) => (n, 0),
+            Factor::Packed(b) if is_in_pairs::<S>(b) => {
+                let start = n - 1 - (n - 1) % b.panel_cols();
+                let turns =
+                    !matches!(part(start, n - start, false).divided(), [Some(Loops { turned: false, .. }), None]);
+                (b.panel_cols(), if turns && panels_abreast(m) == 0 { start } else { n })
+            }
+            Factor::Packed(b) => (b.panel_cols(), 0),
+        };
+        if together > 0 {
+            // SAFETY: `gemm` checked the shapes, the views vouch for their elements, C and the states are lent mutably, and the
+            // scratch has the length for either order.
+            unsafe { part(0, together, true).run() }
+        }
+        for jc in (together..n).step_by(panel_cols) {
+            for part in part(jc, panel_cols.min(n - jc), false).divided().iter().flatten() {
+                // SAFETY: as above.
                 unsafe { part.run() }
             }
         }
@@ -141,25 +136,14 @@ struct Loops<'a, S> {
     turned: bool,
     /// B is a panel that was packed before, taken as it lies: near, and its rows are readable to the end of the last vector.
     packed: bool,
-    /// B is all such panels of a matrix, one after the other, to be copied as if it lay in one piece.
-    joined: bool,
+    /// B is all panels of a matrix that was packed before, one after the other, each as wide as a tile of two vectors.
+    in_pairs: bool,
     scratch: *mut f32,
     /// Elements at its beginning that hold something already, while B is read in place and nothing is copied.
     used: usize,
 }
 
 impl<S: Simd> Loops<'_, S> {
-    /// B from an element on: as far as its panel goes, if there are several.
-    #[inline(always)]
-    fn b_at(&self, row: usize, col: usize) -> Operand {
-        if !self.joined {
-            return self.b.at(row, col);
-        }
-        let (panel, col) = (col - col % PANEL_COLS, col % PANEL_COLS);
-        let row_stride = panel_stride(PANEL_COLS.min(self.n - panel));
-        Operand { ptr: self.b.ptr.wrapping_add(panel * self.k), row_stride, col_stride: 1 }.at(row, col)
-    }
-
     /// C from an element of this part on, with rows and columns as the loops see them.
     #[inline(always)]
     fn c_at(&self, row: usize, col: usize) -> Operand {
@@ -186,6 +170,7 @@ impl<S: Simd> Loops<'_, S> {
                 Way::Streamed => self.run_streamed(),
                 Way::Strips => self.run_strips(),
                 Way::Packed => self.run_packed(),
+                Way::Abreast => self.run_abreast(),
                 Way::Rows => self.run_rows(),
             }
         }

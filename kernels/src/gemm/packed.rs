@@ -1,25 +1,44 @@
 //! Matrices laid out once for many products.
 
-use super::blocking::MAX_LANES;
+use super::abreast::PANEL_VECTORS;
+use super::blocking::{MAX_LANES, few_registers};
 use super::pack::{Operand, pack_panel};
 use crate::isa::Isa;
 use crate::matrix::{Mat, ShapeError, check_dimension, check_length};
 use crate::simd::{Kernel, Simd};
 
-/// Its rows of 512 B are read from end to end by one row of A, in quarters by tall tiles; a power of two apart, but too
+/// Columns of a panel that has room for tiles of any width. Its rows of 512 B are read from end to end by one row of A, in quarters by tall tiles; a power of two apart, but too
 /// close to fall into few sets of a cache.
-pub(super) const PANEL_COLS: usize = PackedMatrix::PANEL_COLS;
+const WIDE: usize = 128;
+
+/// Columns of the panels of a `rows × cols` matrix. Where registers are few, tiles are low and want the next row of a panel every few cycles: it follows the last, if the panel is as wide as a tile; unless all of the matrix
+/// stays in the first-level cache.
+const fn panel_cols<S: Simd>(rows: usize, cols: usize) -> usize {
+    const NEAR: usize = 1 << 12;
+    let pair = PANEL_VECTORS * S::LANES;
+    if few_registers::<S>() && pair.is_multiple_of(MAX_LANES) && cols > pair && rows.saturating_mul(cols) > NEAR {
+        pair
+    } else {
+        WIDE
+    }
+}
+
+/// Whether the matrix has several panels, each as wide as a tile of two vectors.
+pub(super) fn is_in_pairs<S: Simd>(matrix: &PackedMatrix<'_>) -> bool {
+    let pair = PANEL_VECTORS * S::LANES;
+    few_registers::<S>() && matrix.panel_cols == pair && matrix.cols > pair
+}
 
 /// Elements from row to row of a panel of so many columns.
 pub(super) const fn panel_stride(cols: usize) -> usize {
     cols.next_multiple_of(MAX_LANES)
 }
 
-/// A matrix to multiply by, copied once into panels of 128 columns for many products ([`gemm_packed`](crate::gemm_packed)): the weights of a
+/// A matrix to multiply by, copied once into panels of columns for many products ([`gemm_packed`](crate::gemm_packed)): the weights of a
 /// layer that only predicts.
 ///
-/// The layout is the same for every instruction set: the panels one after the other, each with its rows one after the other, padded to
-/// a multiple of 16 columns. What is in the padding is unspecified.
+/// The layout: the panels one after the other, each with its rows one after the other, padded to a multiple of 16 columns. What is in the padding is unspecified. A panel has as
+/// [many columns](PackedMatrix::panel_cols) as suits the instruction set that it was packed for; any other multiplies by it too, with the same bits.
 ///
 /// ```
 /// use steadynet_kernels::{Epilogue, Isa, Mat, MatMut, PackedMatrix, gemm_packed, gemm_scratch_len, packed_len};
@@ -39,6 +58,7 @@ pub struct PackedMatrix<'a> {
     panels: &'a [f32],
     rows: usize,
     cols: usize,
+    panel_cols: usize,
 }
 
 /// Elements of memory that a packed `rows × cols` matrix takes; `usize::MAX` if it cannot be represented.
@@ -50,18 +70,15 @@ pub const fn packed_len(rows: usize, cols: usize) -> usize {
 }
 
 impl<'a> PackedMatrix<'a> {
-    /// Columns of a panel, between which a packed matrix can be cut.
-    pub const PANEL_COLS: usize = 128;
-
     /// Columns `..at` and columns `at..`.
     ///
     /// # Errors
-    /// [`ShapeError::Dimension`] if `at` is neither the number of columns nor a smaller multiple of [`PANEL_COLS`](PackedMatrix::PANEL_COLS).
+    /// [`ShapeError::Dimension`] if `at` is neither the number of columns nor a smaller multiple of [`panel_cols`](PackedMatrix::panel_cols).
     pub fn split_at_col(self, at: usize) -> Result<(Self, Self), ShapeError> {
-        let border = at.checked_next_multiple_of(Self::PANEL_COLS).map_or(self.cols, |border| border.min(self.cols));
+        let border = at.checked_next_multiple_of(self.panel_cols).map_or(self.cols, |border| border.min(self.cols));
         check_dimension("packed matrix", "columns before the cut", border, at)?;
         let (left, right) = self.panels.split_at(if at == self.cols { self.panels.len() } else { at * self.rows });
-        let matrix = |panels, cols| PackedMatrix { panels, rows: self.rows, cols };
+        let matrix = |panels, cols| PackedMatrix { panels, cols, ..self };
         Ok((matrix(left, at), matrix(right, self.cols - at)))
     }
 
@@ -75,16 +92,21 @@ impl<'a> PackedMatrix<'a> {
         if !memory.is_empty() {
             isa.run(Pack { from: Operand::of(&matrix), rows, cols, to: memory });
         }
-        Ok(PackedMatrix { panels: memory, rows, cols })
+        PackedMatrix::from_packed(isa, memory, rows, cols)
     }
 
-    /// The packed matrix that [`pack`](PackedMatrix::pack) has left in `memory`.
+    /// The packed matrix that [`pack`](PackedMatrix::pack) has left in `memory`, for the same instruction set.
     ///
     /// # Errors
     /// [`ShapeError::Length`] if `memory` has not [`packed_len`] elements.
-    pub fn from_packed(memory: &'a [f32], rows: usize, cols: usize) -> Result<Self, ShapeError> {
+    pub fn from_packed(isa: Isa, memory: &'a [f32], rows: usize, cols: usize) -> Result<Self, ShapeError> {
         check_length("memory", packed_len(rows, cols), memory.len())?;
-        Ok(PackedMatrix { panels: memory, rows, cols })
+        Ok(PackedMatrix { panels: memory, rows, cols, panel_cols: isa.run(PanelCols { rows, cols }) })
+    }
+
+    /// Columns of a panel, between which a packed matrix can be cut.
+    pub const fn panel_cols(&self) -> usize {
+        self.panel_cols
     }
 
     /// Number of rows.
@@ -102,6 +124,20 @@ impl<'a> PackedMatrix<'a> {
     }
 }
 
+struct PanelCols {
+    rows: usize,
+    cols: usize,
+}
+
+impl Kernel for PanelCols {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> usize {
+        panel_cols::<S>(self.rows, self.cols)
+    }
+}
+
 struct Pack<'a> {
     from: Operand,
     rows: usize,
@@ -116,8 +152,9 @@ impl Kernel for Pack<'_> {
     fn run<S: Simd>(self, simd: S) {
         let Pack { from, rows, cols, to } = self;
         let to = to.as_mut_ptr();
-        for jc in (0..cols).step_by(PANEL_COLS) {
-            let cols = PANEL_COLS.min(cols - jc);
+        let panel_cols = panel_cols::<S>(rows, cols);
+        for jc in (0..cols).step_by(panel_cols) {
+            let cols = panel_cols.min(cols - jc);
             let stride = panel_stride(cols);
             // As many whole vectors as are used; the panel's rows are a multiple of the longest apart.
             for j in (0..cols).step_by(S::LANES) {

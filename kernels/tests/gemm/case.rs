@@ -108,6 +108,29 @@ impl Case {
     }
 }
 
+impl Case {
+    /// Every instruction set with a B that was packed for each.
+    pub fn check_packed(&self, isas: &[Isa]) {
+        let (m, k, n) = (self.a.rows, self.a.cols, self.b.cols);
+        let expected = self.reference();
+        let mut memory = vec![f32::NAN; packed_len(k, n)];
+        let mut scratch = vec![f32::NAN; gemm_scratch_len(m, k, n)];
+        for &packed_for in isas {
+            let b = PackedMatrix::pack(packed_for, self.b.view(), &mut memory).unwrap();
+            for &isa in isas {
+                scratch.fill(f32::NAN);
+                let results = self.run(|c, epilogue| {
+                    gemm_packed(isa, self.a.view(), b, c.view_mut(), epilogue, &mut scratch).unwrap();
+                });
+                for (ours, expected) in results.iter().zip(&expected) {
+                    let what = format!("{isa} {m}×{k}×{n} {:?}, packed for {packed_for}", self.kind);
+                    assert_same(&what, &ours.data, &expected.data);
+                }
+            }
+        }
+    }
+}
+
 pub fn all() -> Vec<Isa> {
     Isa::available().collect()
 }

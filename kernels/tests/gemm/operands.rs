@@ -95,9 +95,9 @@ fn packed_memory_has_its_length() {
     let wrong = PackedMatrix::pack(Isa::detect(), b, &mut memory).unwrap_err();
     assert_eq!(wrong.to_string(), "memory: wanted 32 elements, got 31");
     assert_eq!(memory, [7.0; 31]);
-    assert!(PackedMatrix::from_packed(&memory, 2, 3).is_err());
-    assert!(PackedMatrix::from_packed(&memory, usize::MAX, usize::MAX).is_err());
-    let empty = PackedMatrix::from_packed(&[], 0, 3).unwrap();
+    assert!(PackedMatrix::from_packed(Isa::detect(), &memory, 2, 3).is_err());
+    assert!(PackedMatrix::from_packed(Isa::detect(), &memory, usize::MAX, usize::MAX).is_err());
+    let empty = PackedMatrix::from_packed(Isa::detect(), &[], 0, 3).unwrap();
     let mut c = [f32::NAN; 3];
     let a = Mat::new(&[], 1, 0).unwrap();
     let mut scratch = vec![0.0; gemm_scratch_len(1, 0, 3)];

@@ -368,3 +368,32 @@ fn one_tile_of_rows() {
         }
     }
 }
+
+/// A packed B past one row to three, a tile and several: panels as wide as a tile, of which the last has few columns, half of them and all; in one block of `k` and in two. It may have been packed for another instruction set.
+#[test]
+fn packed_weights() {
+    let mut kinds = kinds().into_iter().cycle();
+    let shapes = [
+        (1, 300, 17),
+        (1, 131, 128),
+        (1, 600, 100),
+        (1, 517, 72),
+        (2, 200, 33),
+        (2, 521, 90),
+        (2, 75, 144),
+        (3, 301, 20),
+        (3, 514, 65),
+        (3, 66, 80),
+        (4, 530, 45),
+        (7, 90, 124),
+        (31, 260, 35),
+        (40, 520, 267),
+    ];
+    for (m, k, n) in shapes {
+        for (kind, a) in kinds.by_ref().take(4).zip([ROW_MAJOR, TURNED].into_iter().cycle()) {
+            Case::new(m, k, n, kind, [a, ROW_MAJOR, ROW_MAJOR, ROW_MAJOR], 10, false).check_packed(&all());
+        }
+        Case::new(m, k, n, kinds.next().unwrap(), [ROW_MAJOR, TURNED, TURNED, ROW_MAJOR], 10, false)
+            .check_packed(&all());
+    }
+}

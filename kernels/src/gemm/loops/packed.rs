@@ -6,7 +6,6 @@ use super::super::blocking::{
 };
 use super::super::microkernel::{AHEAD, Ask, LINE, Lies, Tile, inner_loop, sum_tile};
 use super::super::pack::{Operand, pack_panel, pack_rows};
-use super::super::packed::PANEL_COLS;
 use super::super::scratch::{GROUP_ROWS, Parts, a_row_len, has_groups, parts};
 use super::Loops;
 use crate::simd::Simd;
@@ -36,7 +35,7 @@ impl<S: Simd> Loops<'_, S> {
         let k_block = k_block_len(self.k).max(1);
         let blocks = self.k.div_ceil(k_block).max(1);
         // Columns of B that stay in the second-level cache while rows of A pass; and those that are packed before the next block of k.
-        let near_cols = if self.joined { PANEL_COLS } else { packed_cols(k_block, self.n) };
+        let near_cols = packed_cols(k_block, self.n);
         let groups = self.in_groups(near_cols);
         let max_nc = if groups {
             let equal = self.n.div_ceil(self.n.div_ceil(MAX_NC));
@@ -62,7 +61,7 @@ impl<S: Simd> Loops<'_, S> {
         let tallest = if copied == Copied::Rows { stay } else { stay.min(self.tallest()) };
         // (A panel of three vectors, at whichever end of columns that stay near, would lower the tiles of all, if these are higher.)
         let higher = equal_height::<S>(self.m) > tile_rows(S::TILE_ROWS, 3);
-        let form = if groups && higher { Form::Pairs } else { Form::Large };
+        let form = if groups && higher || self.in_pairs { Form::Pairs } else { Form::Large };
         let tiling = Tiling { rows: self.m, tallest, padded: true, form };
         // 1. Blocks of columns: a packed block of B.
         for jc in (0..self.n).step_by(max_nc) {
@@ -150,15 +149,23 @@ impl<S: Simd> Loops<'_, S> {
                                     asks_for_c,
                                     ..Tile::EMPTY
                                 };
+                                let (from, packed, rows_packed) = if self.in_pairs {
+                                    let panels = self.b.ptr.wrapping_add((jc + js) * self.k + pc * self.b.row_stride);
+                                    (None, panels, self.k)
+                                } else {
+                                    let from = (index == 0).then_some(self.b.at(pc, jc + js));
+                                    (from, packed_b.wrapping_add(js * kc).cast_const(), kc)
+                                };
                                 let b = PackedPart {
-                                    from: self.b_at(pc, jc + js),
+                                    from,
                                     cols,
-                                    to: packed_b.wrapping_add(js * kc),
+                                    packed,
+                                    rows: rows_packed,
                                     first_panels,
                                     asks_at: (last_block && self.asks_for_operands(kc)).then_some((row, jc + js)),
                                 };
                                 // SAFETY: the tiles lie inside the block, the block inside the product; the scratch has room for all columns of the block.
-                                unsafe { self.past_panels(tile, tiling, rows, index == 0, b) }
+                                unsafe { self.past_panels(tile, tiling, rows, b) }
                                 // The epilogue takes whole rows, the longer the better.
                                 if last_block && !self.stores_in_c() {
                                     // SAFETY: the rows lie inside the product, and their sums are complete.
@@ -214,49 +221,48 @@ impl<S: Simd> Loops<'_, S> {
         }
     }
 
-    /// Sums `rows` rows of C past the panels of `b`, those of one width together. The `first` copies them: one after the other as it reads them, if it can.
+    /// Sums `rows` rows of C past the panels of `b`, those of one width together. If they are to be copied, it does so: one after the other as it reads them, if it can.
     ///
     /// # Safety
-    /// The `tile`, if it were as wide as `b`, lies inside the product, and there is room for the copy; unless this is the first, it has been made.
+    /// The `tile`, if it were as wide as `b`, lies inside the product, and there is room for the copy; unless it is to be made, it has been.
     #[inline(always)]
-    unsafe fn past_panels(&self, mut tile: Tile, tiling: Tiling, rows: usize, first: bool, b: PackedPart) {
+    unsafe fn past_panels(&self, mut tile: Tile, tiling: Tiling, rows: usize, b: PackedPart) {
         let (to, ask, kc, in_c) = (tile.c, tile.ask, tile.k, self.sums_in_c());
         let mut now = b.first_panels;
         loop {
             let Panels { start, width, times } = now;
             let panel = width * S::LANES;
             let cols = (panel * times).min(b.cols - start);
-            let from = b.from.at(0, start);
-            let packed = b.to.wrapping_add(start * kc);
-            let copies =
-                first && from.col_stride == 1 && width == 2 && cols == panel * times && rows >= copying_rows::<S>();
+            let from = b.from.map(|from| from.at(0, start));
+            let packed = b.packed.wrapping_add(start * b.rows);
+            let whole_pairs = width == 2 && cols == panel * times;
             tile.c = to.wrapping_add(start);
             tile.last = cols - (panel * times - S::LANES);
             tile.c_last = if in_c { tile.last } else { S::LANES };
-            if copies {
+            if let Some(from) = from.filter(|from| from.col_stride == 1 && whole_pairs && rows >= copying_rows::<S>()) {
                 tile.times = 1;
                 tile.b_stride = from.row_stride;
                 for panel_index in 0..times {
                     tile.b = from.at(0, panel_index * panel).ptr;
                     tile.ask = Ask::Vectors { from: from.at(AHEAD, panel_index * panel).ptr, stride: from.row_stride };
-                    tile.copy = packed.wrapping_add(panel_index * panel * kc);
+                    tile.copy = packed.wrapping_add(panel_index * panel * kc).cast_mut();
                     // SAFETY: the caller's promise.
                     unsafe { sum_tile(self.simd, rows, width, &mut tile) }
                     tile.c = tile.c.wrapping_add(panel);
                 }
                 (tile.ask, tile.copy) = (ask, core::ptr::null_mut());
             } else {
-                if first {
+                if let Some(from) = from {
                     for panel_index in 0..times {
                         let from = from.at(0, panel_index * panel);
                         let cols = panel.min(cols - panel_index * panel);
-                        let to = packed.wrapping_add(panel_index * panel * kc);
+                        let to = packed.wrapping_add(panel_index * panel * kc).cast_mut();
                         // SAFETY: the panel lies inside B, and there is room for columns padded to whole tiles.
                         unsafe { pack_panel(self.simd, from, kc, cols, width, panel, to) }
                     }
                 }
-                (tile.b, tile.b_stride) = (packed, panel);
-                tile.along(panel, panel * kc, times);
+                (tile.b, tile.b_stride) = (packed, if self.in_pairs { self.b.row_stride } else { panel });
+                tile.along(panel, panel * b.rows, times);
                 let sum = inner_loop(self.simd, rows, width, &tile);
                 let mut panel_start = start;
                 tile.for_each(|tile| {
@@ -277,12 +283,15 @@ impl<S: Simd> Loops<'_, S> {
     }
 }
 
-/// Columns of a block of B and their copy.
+/// Columns of a block of B in panels, one after the other.
 #[derive(Clone, Copy)]
 struct PackedPart {
-    from: Operand,
+    /// If they are still to be copied.
+    from: Option<Operand>,
     cols: usize,
-    to: *mut f32,
+    packed: *const f32,
+    /// Rows of a panel.
+    rows: usize,
     first_panels: Panels,
     /// Row and column of C of the first sum, if tiles ask for what the epilogue will read.
     asks_at: Option<(usize, usize)>,

@@ -6,7 +6,7 @@ use super::super::blocking::{
 use super::super::epilogue::{Block, Finish, Target, finish_block};
 use super::super::microkernel::{InnerLoop, Tile, choose, inner_loop};
 use super::super::pack::Operand;
-use super::super::packed::{PANEL_COLS, panel_stride};
+use super::super::packed::panel_stride;
 use super::super::scratch::parts;
 use super::super::short::{Short, is_short};
 use super::{Factor, Loops, Product};
@@ -26,7 +26,7 @@ impl Kernel for Small<'_, '_, '_> {
         let (m, k, n) = (c.rows(), a.cols(), c.cols());
         let (b, b_layout) = match b {
             Factor::Plain(b) => (b.as_ptr(), b.layout()),
-            Factor::Packed(b) if n <= PANEL_COLS => {
+            Factor::Packed(b) if n <= b.panel_cols() => {
                 (b.as_ptr(), Layout { rows: k, cols: n, row_stride: panel_stride(n), col_stride: 1 })
             }
             Factor::Packed(_) => return false,
@@ -336,7 +336,7 @@ fn goes_straight<S: Simd>(simd: S, a: Layout, b: Layout, c: Layout) -> bool {
         col: 0,
         turned: false,
         packed: false,
-        joined: false,
+        in_pairs: false,
         used: 0,
         scratch: core::ptr::null_mut(),
     };

@@ -1,12 +1,11 @@
 //! The choice between the ways to compute a product: by where its operands are and how they lie, never by how the result should be rounded.
 
+use super::super::abreast::panels_abreast;
 use super::super::blocking::{
     Form, K_BLOCK, MAX_LANES, PAGE, SMALLER_FIRST_LEVEL, copying_rows, equal_height, few_registers, pages_apart,
     rows_collide, rows_pages_apart, rows_share_sets, stores_keep_up, stream_rows, tile_rows, tile_width, widest,
 };
 use super::super::microkernel::LINE;
-use super::super::packed::PANEL_COLS;
-use super::super::scratch::has_groups;
 use super::super::short::is_short;
 use super::Loops;
 use crate::caches::{second_level_bytes, third_level_bytes};
@@ -32,46 +31,8 @@ pub(super) enum Way {
     Streamed,
     Strips,
     Packed,
+    Abreast,
     Rows,
-}
-
-/// How the panels of a [matrix that was packed before](super::PackedMatrix) are taken, which are wider than a tile.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Prepacked {
-    /// One after the other, as they lie: no other columns between their rows, no part of a vector at their ends.
-    AsTheyLie,
-    /// One after the other, each as if it were any matrix: copied, or streamed, where that pays.
-    AsPlain,
-    /// Together, copied in blocks of `k`.
-    Joined,
-}
-
-impl Prepacked {
-    /// What is fastest for a product of this shape. A few low tiles read panels as they lie; more want the parts of a row of B, a vector or two, side by side. (On a Zen 3, 64×784×128 takes 1.3 times
-    /// as long without that, 512×4096×4096 1.9 times.) One row of A or two have panels stream past, as any
-    /// matrix does, while the third-level cache surely holds all of them (1×784×512 1.15 to 1.3 times as fast).
-    #[inline(always)]
-    pub fn of<S: Simd>(m: usize, k: usize, n: usize) -> Prepacked {
-        const FEW: usize = 2;
-        const MANY: usize = 8;
-        const MOST_IN_STREAM: usize = 2;
-        // (Of shorter panels the smaller first-level cache has room for all rows.)
-        const MOST_K_NEAR: usize = SMALLER_FIRST_LEVEL / size_of::<f32>() / PANEL_COLS;
-        let tiles = |count: usize| m >= count * tile_rows(S::TILE_ROWS, 2);
-        let streams = || {
-            m <= MOST_IN_STREAM
-                && k > MOST_K_NEAR
-                && pieces_cost::<S>(m, k, n.min(PANEL_COLS))
-                && k.saturating_mul(n) <= third_level_bytes() / 8 / size_of::<f32>()
-        };
-        match () {
-            () if !is_low::<S>() => Prepacked::AsTheyLie,
-            () if streams() => Prepacked::AsPlain,
-            () if has_groups(k, n) && (tiles(MANY) || k >= K_BLOCK && tiles(FEW)) => Prepacked::Joined,
-            () if tiles(MANY) => Prepacked::AsPlain,
-            () => Prepacked::AsTheyLie,
-        }
-    }
 }
 
 /// Cycles from one line of a set of the first-level cache to the next that comes there.
@@ -110,8 +71,8 @@ impl<S: Simd> Loops<'_, S> {
     /// The way that is fastest for how the operands lie.
     #[inline(always)]
     pub(super) fn way(&self) -> Way {
-        if self.joined {
-            return Way::Packed;
+        if self.in_pairs {
+            return if panels_abreast(self.m) > 0 { Way::Abreast } else { Way::Packed };
         }
         if (self.b.col_stride == 1 || self.b.row_stride == 1)
             && is_short::<S>(

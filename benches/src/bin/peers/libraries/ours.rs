@@ -75,7 +75,7 @@ impl Library for Ours {
             let mut scratch = Operand::random(len, 0).ok()?;
             return Some(Box::new(move |c, schedule| {
                 let packed = (!memory.is_empty())
-                    .then(|| PackedMatrix::from_packed(&memory, shape.k, shape.n).expect("the packed length"));
+                    .then(|| PackedMatrix::from_packed(isa, &memory, shape.k, shape.n).expect("the packed length"));
                 schedule(&mut || {
                     let c = MatMut::new(c, shape.m, shape.n).expect("the shape of the result");
                     match packed {
@@ -92,7 +92,7 @@ impl Library for Ours {
             let b = if memory.is_empty() {
                 Factor::Plain(b)
             } else {
-                Factor::Packed(PackedMatrix::from_packed(&memory, shape.k, shape.n).expect("the packed length"))
+                Factor::Packed(PackedMatrix::from_packed(isa, &memory, shape.k, shape.n).expect("the packed length"))
             };
             parallelism.hot(|| {
                 schedule(&mut || {

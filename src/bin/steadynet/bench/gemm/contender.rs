@@ -42,15 +42,14 @@ impl Variant {
 pub struct Room {
     pub bias: Operand,
     pub c: Operand,
-    /// B, packed.
+    /// Memory for a packed B.
     pub packed: Operand,
 }
 
 impl Room {
     pub fn new(product: &Product) -> Result<Room, Failure> {
         let Shape { m, k, n, .. } = product.shape;
-        let mut packed = Operand::random(packed_len(k, n), 4)?;
-        PackedMatrix::pack(Isa::detect(), product.views()?.1, &mut packed)?;
+        let packed = Operand::random(packed_len(k, n), 4)?;
         Ok(Room { bias: Operand::random(n, 2)?, c: Operand::random(m * n, 3)?, packed })
     }
 }
@@ -107,14 +106,24 @@ impl Contender {
         }
     }
 
-    /// Computes the product.
+    /// Lays out what is made once for many products.
+    pub fn prepare(&self, b: Mat<'_>, room: &mut Room) -> Result<(), Failure> {
+        if let Contender::Ours { isa, variant: Variant::Packed, .. } = self {
+            PackedMatrix::pack(*isa, b, &mut room.packed)?;
+        }
+        Ok(())
+    }
+
+    /// Computes the product, for which it has [prepared](Self::prepare).
     pub fn multiply(&mut self, a: Mat<'_>, b: Mat<'_>, room: &mut Room) -> Result<(), Failure> {
         let c = MatMut::new(&mut room.c, a.rows(), b.cols())?;
         match self {
-            Contender::Ours { variant, gemm, .. } => {
+            Contender::Ours { isa, variant, gemm } => {
                 let b = match variant {
                     Variant::Plain | Variant::BiasSigmoid => Factor::Plain(b),
-                    Variant::Packed => Factor::Packed(PackedMatrix::from_packed(&room.packed, b.rows(), b.cols())?),
+                    Variant::Packed => {
+                        Factor::Packed(PackedMatrix::from_packed(*isa, &room.packed, b.rows(), b.cols())?)
+                    }
                 };
                 Ok(gemm.run(a, b, c, variant.epilogue(&room.bias))?)
             }
@@ -136,6 +145,7 @@ impl Contender {
         let (a, b) = product.views()?;
         // What is not written, or read before it is written, shows.
         room.c.fill(f32::NAN);
+        self.prepare(b, room)?;
         self.multiply(a, b, room)?;
         let compared = match self {
             Contender::Ours { variant: Variant::Plain | Variant::Packed, .. } => expected.check_ours(product, &room.c),

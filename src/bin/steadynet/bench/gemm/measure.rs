@@ -63,6 +63,7 @@ fn measure_shape(
             // may take a few milliseconds to give processors of their own.
             let (start, settled) = (Instant::now(), if parallelism.threads() > 1 { SETTLED } else { Duration::ZERO });
             let mut calls = 0;
+            contender.prepare(b, &mut room)?;
             while calls < repetitions.div_ceil(8) || start.elapsed() < settled {
                 contender.multiply(a, b, &mut room)?;
                 calls += 1;
