@@ -15,12 +15,10 @@ const WIDE: usize = 128;
 /// stays in the first-level cache.
 const fn panel_cols<S: Simd>(rows: usize, cols: usize) -> usize {
     const NEAR: usize = 1 << 12;
+    const LEAST_ROWS: usize = 32;
     let pair = PANEL_VECTORS * S::LANES;
-    if few_registers::<S>() && pair.is_multiple_of(MAX_LANES) && cols > pair && rows.saturating_mul(cols) > NEAR {
-        pair
-    } else {
-        WIDE
-    }
+    let serves = few_registers::<S>() && pair.is_multiple_of(MAX_LANES);
+    if serves && cols > pair && rows >= LEAST_ROWS && rows.saturating_mul(cols) > NEAR { pair } else { WIDE }
 }
 
 /// Whether the matrix has several panels, each as wide as a tile of two vectors.

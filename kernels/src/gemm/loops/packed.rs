@@ -61,7 +61,7 @@ impl<S: Simd> Loops<'_, S> {
         let tallest = if copied == Copied::Rows { stay } else { stay.min(self.tallest()) };
         // (A panel of three vectors, at whichever end of columns that stay near, would lower the tiles of all, if these are higher.)
         let higher = equal_height::<S>(self.m) > tile_rows(S::TILE_ROWS, 3);
-        let form = if groups && higher || self.in_pairs { Form::Pairs } else { Form::Large };
+        let form = if groups && higher { Form::Pairs } else { Form::Large };
         let tiling = Tiling { rows: self.m, tallest, padded: true, form };
         // 1. Blocks of columns: a packed block of B.
         for jc in (0..self.n).step_by(max_nc) {
@@ -149,23 +149,15 @@ impl<S: Simd> Loops<'_, S> {
                                     asks_for_c,
                                     ..Tile::EMPTY
                                 };
-                                let (from, packed, rows_packed) = if self.in_pairs {
-                                    let panels = self.b.ptr.wrapping_add((jc + js) * self.k + pc * self.b.row_stride);
-                                    (None, panels, self.k)
-                                } else {
-                                    let from = (index == 0).then_some(self.b.at(pc, jc + js));
-                                    (from, packed_b.wrapping_add(js * kc).cast_const(), kc)
-                                };
                                 let b = PackedPart {
-                                    from,
+                                    from: self.b.at(pc, jc + js),
                                     cols,
-                                    packed,
-                                    rows: rows_packed,
+                                    to: packed_b.wrapping_add(js * kc),
                                     first_panels,
                                     asks_at: (last_block && self.asks_for_operands(kc)).then_some((row, jc + js)),
                                 };
                                 // SAFETY: the tiles lie inside the block, the block inside the product; the scratch has room for all columns of the block.
-                                unsafe { self.past_panels(tile, tiling, rows, b) }
+                                unsafe { self.past_panels(tile, tiling, rows, index == 0, b) }
                                 // The epilogue takes whole rows, the longer the better.
                                 if last_block && !self.stores_in_c() {
                                     // SAFETY: the rows lie inside the product, and their sums are complete.
@@ -221,48 +213,49 @@ impl<S: Simd> Loops<'_, S> {
         }
     }
 
-    /// Sums `rows` rows of C past the panels of `b`, those of one width together. If they are to be copied, it does so: one after the other as it reads them, if it can.
+    /// Sums `rows` rows of C past the panels of `b`, those of one width together. The `first` copies them: one after the other as it reads them, if it can.
     ///
     /// # Safety
-    /// The `tile`, if it were as wide as `b`, lies inside the product, and there is room for the copy; unless it is to be made, it has been.
+    /// The `tile`, if it were as wide as `b`, lies inside the product, and there is room for the copy; unless this is the first, it has been made.
     #[inline(always)]
-    unsafe fn past_panels(&self, mut tile: Tile, tiling: Tiling, rows: usize, b: PackedPart) {
+    unsafe fn past_panels(&self, mut tile: Tile, tiling: Tiling, rows: usize, first: bool, b: PackedPart) {
         let (to, ask, kc, in_c) = (tile.c, tile.ask, tile.k, self.sums_in_c());
         let mut now = b.first_panels;
         loop {
             let Panels { start, width, times } = now;
             let panel = width * S::LANES;
             let cols = (panel * times).min(b.cols - start);
-            let from = b.from.map(|from| from.at(0, start));
-            let packed = b.packed.wrapping_add(start * b.rows);
-            let whole_pairs = width == 2 && cols == panel * times;
+            let from = b.from.at(0, start);
+            let packed = b.to.wrapping_add(start * kc);
+            let copies =
+                first && from.col_stride == 1 && width == 2 && cols == panel * times && rows >= copying_rows::<S>();
             tile.c = to.wrapping_add(start);
             tile.last = cols - (panel * times - S::LANES);
             tile.c_last = if in_c { tile.last } else { S::LANES };
-            if let Some(from) = from.filter(|from| from.col_stride == 1 && whole_pairs && rows >= copying_rows::<S>()) {
+            if copies {
                 tile.times = 1;
                 tile.b_stride = from.row_stride;
                 for panel_index in 0..times {
                     tile.b = from.at(0, panel_index * panel).ptr;
                     tile.ask = Ask::Vectors { from: from.at(AHEAD, panel_index * panel).ptr, stride: from.row_stride };
-                    tile.copy = packed.wrapping_add(panel_index * panel * kc).cast_mut();
+                    tile.copy = packed.wrapping_add(panel_index * panel * kc);
                     // SAFETY: the caller's promise.
                     unsafe { sum_tile(self.simd, rows, width, &mut tile) }
                     tile.c = tile.c.wrapping_add(panel);
                 }
                 (tile.ask, tile.copy) = (ask, core::ptr::null_mut());
             } else {
-                if let Some(from) = from {
+                if first {
                     for panel_index in 0..times {
                         let from = from.at(0, panel_index * panel);
                         let cols = panel.min(cols - panel_index * panel);
-                        let to = packed.wrapping_add(panel_index * panel * kc).cast_mut();
+                        let to = packed.wrapping_add(panel_index * panel * kc);
                         // SAFETY: the panel lies inside B, and there is room for columns padded to whole tiles.
                         unsafe { pack_panel(self.simd, from, kc, cols, width, panel, to) }
                     }
                 }
-                (tile.b, tile.b_stride) = (packed, if self.in_pairs { self.b.row_stride } else { panel });
-                tile.along(panel, panel * b.rows, times);
+                (tile.b, tile.b_stride) = (packed, panel);
+                tile.along(panel, panel * kc, times);
                 let sum = inner_loop(self.simd, rows, width, &tile);
                 let mut panel_start = start;
                 tile.for_each(|tile| {
@@ -283,15 +276,12 @@ impl<S: Simd> Loops<'_, S> {
     }
 }
 
-/// Columns of a block of B in panels, one after the other.
+/// Columns of a block of B and their copy.
 #[derive(Clone, Copy)]
 struct PackedPart {
-    /// If they are still to be copied.
-    from: Option<Operand>,
+    from: Operand,
     cols: usize,
-    packed: *const f32,
-    /// Rows of a panel.
-    rows: usize,
+    to: *mut f32,
     first_panels: Panels,
     /// Row and column of C of the first sum, if tiles ask for what the epilogue will read.
     asks_at: Option<(usize, usize)>,

@@ -32,6 +32,7 @@ pub(super) enum Way {
     Strips,
     Packed,
     Abreast,
+    Pairs,
     Rows,
 }
 
@@ -71,8 +72,8 @@ impl<S: Simd> Loops<'_, S> {
     /// The way that is fastest for how the operands lie.
     #[inline(always)]
     pub(super) fn way(&self) -> Way {
-        if self.in_pairs {
-            return if panels_abreast(self.m) > 0 { Way::Abreast } else { Way::Packed };
+        if const { few_registers::<S>() } && self.in_pairs {
+            return if panels_abreast(self.m) > 0 { Way::Abreast } else { Way::Pairs };
         }
         if (self.b.col_stride == 1 || self.b.row_stride == 1)
             && is_short::<S>(
