@@ -15,7 +15,7 @@ mod way;
 
 pub(super) use small::{Operands, Small, SmallPlan, Steps};
 
-use super::abreast::panels_abreast;
+use super::abreast::PANEL_VECTORS;
 use super::blocking::{Form, MAX_LANES, Panels, Tiling, form, panels, tile_rows};
 use super::epilogue::{Block, Finish, Target, finish_block};
 use super::microkernel::{Ask, LINE};
@@ -91,15 +91,13 @@ impl Kernel for &mut Product<'_, '_> {
             let (row, turned, used) = (0, false, 0);
             Loops { simd, m, k, n: cols, a, b, c, finish, row, col, turned, packed, in_pairs, scratch, used }
         };
-        // Panels as wide as a tile together, but for a last one of a vector, which taller tiles serve better, or that is better turned; other panels one by one.
+        // Panels as wide as a tile together, but for a last one of a vector, which taller tiles serve better; other panels one by one.
         let (panel_cols, together) = match b {
             Factor::Plain(_) => (n, 0),
             Factor::Packed(b) if is_in_pairs::<S>(b) && finish.overwrites() && c.0.col_stride == 1 => {
                 let start = n - 1 - (n - 1) % b.panel_cols();
-                let last = part(start, n - start, false);
-                let tall = last.n <= S::LANES && m > tile_rows(S::TILE_ROWS, 2);
-                let turns = || !matches!(last.divided(), [Some(Loops { turned: false, .. }), None]);
-                (b.panel_cols(), if panels_abreast(m) == 0 && (tall || turns()) { start } else { n })
+                let apart = n - start <= S::LANES && m > tile_rows(S::TILE_ROWS, PANEL_VECTORS);
+                (b.panel_cols(), if apart { start } else { n })
             }
             Factor::Packed(b) => (b.panel_cols(), 0),
         };
