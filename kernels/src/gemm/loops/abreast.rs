@@ -1,7 +1,7 @@
 //! Few rows of A past all panels of a packed B, several at a time.
 
 use super::super::abreast::{PANEL_VECTORS, choose_abreast, panels_abreast};
-use super::super::blocking::{balanced, k_block_len};
+use super::super::blocking::{MAX_LANES, STREAM_SUMS, balanced, k_block_len};
 use super::super::microkernel::{Lies, Tile};
 use super::Loops;
 use crate::simd::Simd;
@@ -11,7 +11,9 @@ impl<S: Simd> Loops<'_, S> {
     /// That of [`run`](Self::run); B is [in pairs](Self), and A has rows for which there are [panels](panels_abreast).
     #[inline(always)]
     pub(super) unsafe fn run_abreast(&self) {
-        const { assert!(panels_abreast(1) * PANEL_VECTORS * 3 <= super::super::blocking::STREAM_SUMS) };
+        // Rows, and vectors, of any tile.
+        const MOST: usize = 3 * PANEL_VECTORS * panels_abreast(1);
+        const { assert!(MOST * MAX_LANES <= STREAM_SUMS && panels_abreast(4) == 0) };
         let panel = PANEL_VECTORS * S::LANES;
         let in_c = self.sums_in_c();
         let (panels, most) = (self.n.div_ceil(panel), panels_abreast(self.m));
