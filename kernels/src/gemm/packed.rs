@@ -11,8 +11,8 @@ use crate::simd::{Kernel, Simd};
 /// close to fall into few sets of a cache.
 const WIDE: usize = 128;
 
-/// Columns of the panels of a `rows × cols` matrix. Where registers are few, tiles are low and want the next row of a panel every few cycles: it follows the last, if the panel is as wide as a tile; unless all of the matrix
-/// stays in the first-level cache.
+/// Columns of the panels of a `rows × cols` matrix. Where registers are few, tiles are low and want the next row of a panel every few cycles: it follows the last, if the panel is as wide as a tile. (Not where all of the matrix
+/// stays in the first-level cache, and not for short sums, which wider tiles serve better.)
 const fn panel_cols<S: Simd>(rows: usize, cols: usize) -> usize {
     const NEAR: usize = 1 << 12;
     const LEAST_ROWS: usize = 32;
@@ -93,7 +93,7 @@ impl<'a> PackedMatrix<'a> {
         PackedMatrix::from_packed(isa, memory, rows, cols)
     }
 
-    /// The packed matrix that [`pack`](PackedMatrix::pack) has left in `memory`, for the same instruction set.
+    /// The packed matrix that [`pack`](PackedMatrix::pack) has left in `memory`, for the same instruction set (of another, its columns may come in a wrong order).
     ///
     /// # Errors
     /// [`ShapeError::Length`] if `memory` has not [`packed_len`] elements.
