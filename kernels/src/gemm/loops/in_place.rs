@@ -4,7 +4,7 @@ use super::super::blocking::{
     Form, Panels, Run, SMALL_B, SUMS, Tiling, copying_rows, k_block_len, pair_width, panels, runs, tile_rows,
     tile_width,
 };
-use super::super::microkernel::{AHEAD, Ask, Lies, Tile, sum_tile};
+use super::super::microkernel::{AHEAD, Ask, Lies, Tile, inner_loop};
 use super::super::scratch::parts;
 use super::Loops;
 use super::way::First;
@@ -97,8 +97,14 @@ impl<S: Simd> Loops<'_, S> {
     #[inline(always)]
     unsafe fn run_in_rows(&self, tiling: Tiling, max_rows: usize, later: bool) {
         let first_panels = panels::<S>(tiling, 0, self.n);
+        let no_others = first_panels.times * first_panels.width * S::LANES >= self.n;
         // 1. Tiles of rows, as equal as they come.
         for run in runs(self.m, max_rows) {
+            if no_others && !later {
+                // SAFETY: the tiles lie inside the product.
+                unsafe { self.tiles_in_place(Source::B, run, first_panels, true) }
+                continue;
+            }
             for index in 0..run.times {
                 let rows = Run { start: run.start + index * run.len, times: 1, ..run };
                 // 2. Panels of B, as wide as a tile.
@@ -148,15 +154,13 @@ impl<S: Simd> Loops<'_, S> {
             && (self.k <= FEW_TERMS || self.k.saturating_mul(self.n) <= SMALL_B)
     }
 
-    /// Tiles of operands as they lie: several of rows, or several panels. The sums are taken through the epilogue if `complete`.
+    /// Tiles of operands as they lie: down the rows for a single panel, along the panels for each tile of rows if there are several. The sums are taken through the epilogue if `complete`.
     #[inline(always)]
     unsafe fn tiles_in_place(&self, source: Source, rows: Run, panels: Panels, complete: bool) {
         let Panels { start, width, times } = panels;
         let panel = width * S::LANES;
         let (a, b) = (self.a.at(rows.start, 0), self.b.at(0, start));
-        // Down the rows of one panel, or along the panels for one tile of rows.
-        let down = times == 1;
-        let cols = panel.min(self.n - start);
+        let (down, cols) = (times == 1, panel.min(self.n - start));
         let mut tile = Tile {
             k: self.k,
             k_block: k_block_len(self.k),
@@ -174,47 +178,50 @@ impl<S: Simd> Loops<'_, S> {
             last: cols - (width - 1) * S::LANES,
             ..Tile::EMPTY
         };
-        let run = |tile: &mut Tile, times: usize| {
-            if down {
-                tile.down(rows.len, times);
-            } else {
-                tile.along(panel, panel, times);
-            }
-        };
-        let total = if down { rows.times } else { times };
-        if self.sums_in_c() && !complete || self.stores_in_c() {
-            let c = self.c_at(rows.start, start);
-            (tile.c, tile.c_row_stride, tile.c_last) = (c.ptr.cast_mut(), c.row_stride, tile.last);
-            tile.asks_for_c = self.asks_for_c();
-            run(&mut tile, total);
-            // SAFETY: the caller puts the tiles inside the product.
-            unsafe { sum_tile(self.simd, rows.len, width, &mut tile) }
-            return;
-        }
+        let in_c = self.sums_in_c() && !complete || self.stores_in_c();
         // Sums for the epilogue: of as many tiles as there is room for, and of one at least.
         let copied = if matches!(source, Source::BCopying | Source::Copy) { panel * self.k } else { 0 };
         let sums = self.scratch.wrapping_add(self.used + copied);
-        let room = parts(self.m, self.k, self.n).len() - self.used - copied;
-        debug_assert!(rows.len * panel <= room);
-        let most = (SUMS.min(room) / (rows.len * panel)).max(1);
-        let (mut row, mut col, mut left) = (rows.start, start, total);
-        while left > 0 {
-            let now = left.min(most);
-            let (height, cols, stride) = if down {
-                (rows.len * now, cols, panel)
-            } else {
-                (rows.len, (panel * now).min(self.n - col), panel * now)
-            };
-            (tile.c, tile.c_row_stride, tile.c_last) = (sums, stride, S::LANES);
-            run(&mut tile, now);
-            // SAFETY: the caller puts the tiles inside the product; the scratch has room for their sums.
-            unsafe {
-                sum_tile(self.simd, rows.len, width, &mut tile);
-                self.finish_at(Some((sums, stride)), row, col, height, cols);
+        let (together, c_row_stride, c_last) = if in_c {
+            (usize::MAX, self.c_at(0, 0).row_stride, tile.last)
+        } else {
+            let room = parts(self.m, self.k, self.n).len() - self.used - copied;
+            debug_assert!(rows.len * panel <= room);
+            ((SUMS.min(room) / (rows.len * panel)).max(1), 0, S::LANES)
+        };
+        (tile.c_row_stride, tile.c_last, tile.asks_for_c) = (c_row_stride, c_last, in_c && self.asks_for_c());
+        let sum = inner_loop(self.simd, rows.len, width, &tile);
+        let (tiles_down, total) = if down { (1, rows.times) } else { (rows.times, times) };
+        for index in 0..tiles_down {
+            let (mut row, mut col, mut left) = (rows.start + index * rows.len, start, total);
+            if index > 0 {
+                (tile.a, tile.b, tile.ask) = (self.a.at(row, 0).ptr, b.ptr, self.ask_for_a(row + rows.len, 0));
             }
-            tile.advance();
-            (row, col) = if down { (row + height, col) } else { (row, col + cols) };
-            left -= now;
+            while left > 0 {
+                let now = left.min(together);
+                let (height, cols) =
+                    if down { (rows.len * now, cols) } else { (rows.len, (panel * now).min(self.n - col)) };
+                if in_c {
+                    tile.c = self.c_at(row, col).ptr.cast_mut();
+                } else {
+                    (tile.c, tile.c_row_stride) = (sums, if down { panel } else { panel * now });
+                }
+                if down {
+                    tile.down(rows.len, now);
+                } else {
+                    tile.along(panel, panel, now);
+                }
+                // SAFETY: the caller puts the tiles inside the product; C takes their sums, or the scratch, which has room for them.
+                unsafe {
+                    tile.for_each(|tile| sum(tile));
+                    if !in_c {
+                        self.finish_at(Some((sums, tile.c_row_stride)), row, col, height, cols);
+                    }
+                }
+                tile.advance();
+                (row, col) = if down { (row + height, col) } else { (row, col + cols) };
+                left -= now;
+            }
         }
     }
 }
