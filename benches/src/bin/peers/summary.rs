@@ -46,12 +46,15 @@ pub fn comparisons(run: &Run) -> Vec<Ratios> {
         Ratios::new("best other (ours plain, others as they like)", run, |product| plain(product, &|_| true)),
         Ratios::new("best other, nothing made ahead", run, |product| plain(product, &|entry| !entry.prepared)),
     ];
+    let rust = |entry: &Entry| entry.kind == Kind::Rust;
     if run.products.iter().any(|product| product.best(|entry| is_ours(entry) && entry.prepared).is_some()) {
-        all.push(Ratios::new("best other (all as they like)", run, |product| {
-            Some(product.best(is_ours)?.over(product.best(|entry| !is_ours(entry))?))
-        }));
+        let free = |product: &Measured, theirs: &dyn Fn(&Entry) -> bool| {
+            Some(product.best(is_ours)?.over(product.best(|entry| !is_ours(entry) && theirs(entry))?))
+        };
+        all.push(Ratios::new("best other (all as they like)", run, |product| free(product, &|_| true)));
+        all.push(Ratios::new("best Rust crate (all as they like)", run, |product| free(product, &rust)));
     }
-    all.push(Ratios::new("best Rust crate", run, |product| plain(product, &|entry| entry.kind == Kind::Rust)));
+    all.push(Ratios::new("best Rust crate (ours plain)", run, |product| plain(product, &rust)));
     let mut names: Vec<&str> = Vec::new();
     for entry in run.products.iter().flat_map(|product| &product.entries).filter(|entry| !is_ours(entry)) {
         if !names.contains(&entry.library.as_str()) {
