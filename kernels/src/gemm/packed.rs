@@ -11,20 +11,28 @@ use crate::simd::{Kernel, Simd};
 /// close to fall into few sets of a cache.
 const WIDE: usize = 128;
 
+/// Whether panels as wide as a tile of two vectors serve an instruction set.
+pub(super) const fn wants_pairs<S: Simd>() -> bool {
+    few_registers::<S>() && (PANEL_VECTORS * S::LANES).is_multiple_of(MAX_LANES)
+}
+
 /// Columns of the panels of a `rows × cols` matrix. Where registers are few, tiles are low and want the next row of a panel every few cycles: it follows the last, if the panel is as wide as a tile. (Not where all of the matrix
 /// stays in the first-level cache, and not for short sums, which wider tiles serve better.)
 const fn panel_cols<S: Simd>(rows: usize, cols: usize) -> usize {
     const NEAR: usize = 1 << 12;
     const LEAST_ROWS: usize = 32;
     let pair = PANEL_VECTORS * S::LANES;
-    let serves = few_registers::<S>() && pair.is_multiple_of(MAX_LANES);
-    if serves && cols > pair && rows >= LEAST_ROWS && rows.saturating_mul(cols) > NEAR { pair } else { WIDE }
+    if wants_pairs::<S>() && cols > pair && rows >= LEAST_ROWS && rows.saturating_mul(cols) > NEAR {
+        pair
+    } else {
+        WIDE
+    }
 }
 
 /// Whether the matrix has several panels, each as wide as a tile of two vectors.
 pub(super) fn is_in_pairs<S: Simd>(matrix: &PackedMatrix<'_>) -> bool {
     let pair = PANEL_VECTORS * S::LANES;
-    few_registers::<S>() && matrix.panel_cols == pair && matrix.cols > pair
+    wants_pairs::<S>() && matrix.panel_cols == pair && matrix.cols > pair
 }
 
 /// Elements from row to row of a panel of so many columns.

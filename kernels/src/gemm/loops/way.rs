@@ -6,6 +6,7 @@ use super::super::blocking::{
     rows_collide, rows_pages_apart, rows_share_sets, stores_keep_up, stream_rows, tile_rows, tile_width, widest,
 };
 use super::super::microkernel::LINE;
+use super::super::packed::wants_pairs;
 use super::super::short::is_short;
 use super::Loops;
 use crate::caches::{second_level_bytes, third_level_bytes};
@@ -72,7 +73,7 @@ impl<S: Simd> Loops<'_, S> {
     /// The way that is fastest for how the operands lie.
     #[inline(always)]
     pub(super) fn way(&self) -> Way {
-        if const { few_registers::<S>() } && self.in_pairs {
+        if const { wants_pairs::<S>() } && self.in_pairs {
             return if panels_abreast(self.m) > 0 { Way::Abreast } else { Way::Pairs };
         }
         if (self.b.col_stride == 1 || self.b.row_stride == 1)
