@@ -214,12 +214,17 @@ impl<S: Simd> Loops<'_, S> {
     fn asks_for_operands(&self, k: usize) -> bool {
         const LEAST_K: usize = 192;
         const LEAST_OPERANDS: usize = 2;
-        let operands = self.finish.operands().len();
         self.low()
             && k >= LEAST_K
-            && operands >= LEAST_OPERANDS
+            && self.finish.operands().len() >= LEAST_OPERANDS
             && !self.turned
-            && (1 + operands).saturating_mul(self.c_len()) >= beyond_second_level()
+            && self.results_are_far()
+    }
+
+    /// Whether C, with what its epilogue reads and writes of its shape, is more than the second-level cache keeps.
+    #[inline(always)]
+    fn results_are_far(&self) -> bool {
+        (1 + self.finish.operands().len()).saturating_mul(self.c_len()) >= beyond_second_level()
     }
 
     /// Asks for C and the operands of the epilogue: for `rows` rows and `cols` columns.

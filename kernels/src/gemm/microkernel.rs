@@ -18,7 +18,7 @@ pub(super) struct Tile {
     pub a_row_stride: usize,
     pub a_col_stride: usize,
     pub b: *const f32,
-    /// Elements from row to row of B; from column to column if B lies across.
+    /// Elements from row to row of B; from column to column if B lies across, from panel to panel if several are read [abreast](super::abreast).
     pub b_stride: usize,
     /// How B lies: its rows readable to the end of the last vector, only as far as `last`, or its columns.
     pub b_lies: Lies,

@@ -100,15 +100,11 @@ impl Case {
                 plan.run(&self.a.data, &self.b.data, &mut c.data, epilogue, &mut scratch).unwrap();
             });
             for (results, how) in [(ours, "plain"), (packed, "B packed"), (planned, "planned")] {
-                for (ours, expected) in results.iter().zip(&expected) {
-                    assert_same(&format!("{isa} {m}×{k}×{n} {:?}, {how}", self.kind), &ours.data, &expected.data);
-                }
+                self.assert_results(&format!("{isa}, {how}"), &results, &expected);
             }
         }
     }
-}
 
-impl Case {
     /// Every instruction set with a B that was packed for each.
     pub fn check_packed(&self, isas: &[Isa]) {
         let (m, k, n) = (self.a.rows, self.a.cols, self.b.cols);
@@ -122,11 +118,15 @@ impl Case {
                 let results = self.run(|c, epilogue| {
                     gemm_packed(isa, self.a.view(), b, c.view_mut(), epilogue, &mut scratch).unwrap();
                 });
-                for (ours, expected) in results.iter().zip(&expected) {
-                    let what = format!("{isa} {m}×{k}×{n} {:?}, packed for {packed_for}", self.kind);
-                    assert_same(&what, &ours.data, &expected.data);
-                }
+                self.assert_results(&format!("{isa}, B packed for {packed_for}"), &results, &expected);
             }
+        }
+    }
+
+    fn assert_results(&self, how: &str, results: &[Owned], expected: &[Owned]) {
+        let (m, k, n) = (self.a.rows, self.a.cols, self.b.cols);
+        for (ours, expected) in results.iter().zip(expected) {
+            assert_same(&format!("{m}×{k}×{n} {:?}, {how}", self.kind), &ours.data, &expected.data);
         }
     }
 }

@@ -38,19 +38,18 @@ fn is_ours(entry: &Entry) -> bool {
 
 /// The comparisons that matter: with the best of the others, of each kind, and with each alone.
 pub fn comparisons(run: &Run) -> Vec<Ratios> {
-    let plain = |product: &Measured, theirs: &dyn Fn(&Entry) -> bool| {
-        let ours = product.best(|entry| is_ours(entry) && !entry.prepared)?;
+    let ratio = |product: &Measured, prepared: bool, theirs: &dyn Fn(&Entry) -> bool| {
+        let ours = product.best(|entry| is_ours(entry) && (prepared || !entry.prepared))?;
         Some(ours.over(product.best(|entry| !is_ours(entry) && theirs(entry))?))
     };
+    let plain = |product: &Measured, theirs: &dyn Fn(&Entry) -> bool| ratio(product, false, theirs);
+    let free = |product: &Measured, theirs: &dyn Fn(&Entry) -> bool| ratio(product, true, theirs);
     let mut all = vec![
         Ratios::new("best other (ours plain, others as they like)", run, |product| plain(product, &|_| true)),
         Ratios::new("best other, nothing made ahead", run, |product| plain(product, &|entry| !entry.prepared)),
     ];
     let rust = |entry: &Entry| entry.kind == Kind::Rust;
     if run.products.iter().any(|product| product.best(|entry| is_ours(entry) && entry.prepared).is_some()) {
-        let free = |product: &Measured, theirs: &dyn Fn(&Entry) -> bool| {
-            Some(product.best(is_ours)?.over(product.best(|entry| !is_ours(entry) && theirs(entry))?))
-        };
         all.push(Ratios::new("best other (all as they like)", run, |product| free(product, &|_| true)));
         all.push(Ratios::new("best Rust crate (all as they like)", run, |product| free(product, &rust)));
     }

@@ -159,22 +159,16 @@ impl<S: Simd> Loops<'_, S> {
     unsafe fn tiles_in_place(&self, source: Source, rows: Run, panels: Panels, complete: bool) {
         let Panels { start, width, times } = panels;
         let panel = width * S::LANES;
-        let (a, b) = (self.a.at(rows.start, 0), self.b.at(0, start));
+        let b = self.b.at(0, start);
         let (down, cols) = (times == 1, panel.min(self.n - start));
         let mut tile = Tile {
             k: self.k,
             k_block: k_block_len(self.k),
-            a: a.ptr,
-            a_row_stride: a.row_stride,
-            a_col_stride: a.col_stride,
-            b: if source == Source::Copy { self.scratch } else { b.ptr },
+            a_row_stride: self.a.row_stride,
+            a_col_stride: self.a.col_stride,
             b_stride: if source == Source::Copy { panel } else { b.row_stride },
             b_lies: if self.packed { Lies::Padded } else { Lies::Along },
             copy: if source == Source::BCopying { self.scratch } else { core::ptr::null_mut() },
-            ask: match source {
-                Source::BAsking => Ask::Vectors { from: b.at(AHEAD, 0).ptr, stride: b.row_stride },
-                _ => self.ask_for_a(rows.start + rows.len, 0),
-            },
             last: cols - (width - 1) * S::LANES,
             ..Tile::EMPTY
         };
@@ -182,30 +176,33 @@ impl<S: Simd> Loops<'_, S> {
         // Sums for the epilogue: of as many tiles as there is room for, and of one at least.
         let copied = if matches!(source, Source::BCopying | Source::Copy) { panel * self.k } else { 0 };
         let sums = self.scratch.wrapping_add(self.used + copied);
-        let (together, c_row_stride, c_last) = if in_c {
-            (usize::MAX, self.c_at(0, 0).row_stride, tile.last)
+        let (tiles_down, total) = if down { (1, rows.times) } else { (rows.times, times) };
+        let together = if in_c {
+            (tile.c_row_stride, tile.c_last, tile.asks_for_c) =
+                (self.c_as_seen().row_stride, tile.last, self.asks_for_c());
+            total
         } else {
             let room = parts(self.m, self.k, self.n).len() - self.used - copied;
             debug_assert!(rows.len * panel <= room);
-            ((SUMS.min(room) / (rows.len * panel)).max(1), 0, S::LANES)
+            let together = (SUMS.min(room) / (rows.len * panel)).clamp(1, total);
+            (tile.c_row_stride, tile.c_last) = (if down { panel } else { panel * together }, S::LANES);
+            together
         };
-        (tile.c_row_stride, tile.c_last, tile.asks_for_c) = (c_row_stride, c_last, in_c && self.asks_for_c());
-        let sum = inner_loop(self.simd, rows.len, width, &tile);
-        let (tiles_down, total) = if down { (1, rows.times) } else { (rows.times, times) };
         for index in 0..tiles_down {
             let (mut row, mut col, mut left) = (rows.start + index * rows.len, start, total);
-            if index > 0 {
-                (tile.a, tile.b, tile.ask) = (self.a.at(row, 0).ptr, b.ptr, self.ask_for_a(row + rows.len, 0));
-            }
+            tile.a = self.a.at(row, 0).ptr;
+            tile.b = if source == Source::Copy { self.scratch } else { b.ptr };
+            tile.ask = match source {
+                Source::BAsking => Ask::Vectors { from: b.at(AHEAD, 0).ptr, stride: b.row_stride },
+                _ => self.ask_for_a(row + rows.len, 0),
+            };
+            // (The last rows ask for none below them, which is another loop.)
+            let sum = inner_loop(self.simd, rows.len, width, &tile);
             while left > 0 {
                 let now = left.min(together);
                 let (height, cols) =
                     if down { (rows.len * now, cols) } else { (rows.len, (panel * now).min(self.n - col)) };
-                if in_c {
-                    tile.c = self.c_at(row, col).ptr.cast_mut();
-                } else {
-                    (tile.c, tile.c_row_stride) = (sums, if down { panel } else { panel * now });
-                }
+                tile.c = if in_c { self.c_at(row, col).ptr.cast_mut() } else { sums };
                 if down {
                     tile.down(rows.len, now);
                 } else {

@@ -334,7 +334,7 @@ impl<S: Simd> Loops<'_, S> {
             && (least_k..=MOST_K).contains(&self.k)
             && self.n >= COLS
             && self.c_as_seen().col_stride == 1
-            && (1 + self.finish.operands().len()).saturating_mul(self.c_len()) >= beyond_second_level()
+            && self.results_are_far()
     }
 
     /// Whether A comes from memory, because it takes much of the third-level cache, which others use too, and panels of B one after the other would each read it again.
